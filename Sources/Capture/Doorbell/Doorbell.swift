@@ -1,0 +1,88 @@
+public import Postgres
+
+/// Puts the worker to sleep and wakes it, so that no change waits and writers hardly ever ring.
+///
+/// A NOTIFY in every transaction takes a lock over all commits of the instance. So a writer rings only while the
+/// worker sleeps: it tries the doorbell's advisory lock shared, and where that fails, somebody sleeps. Asking for
+/// the lock exclusively is enough to make writers ring: a waiting request makes shared tries fail. Only the
+/// writers that the request waits for won't ring; until it is granted, the worker polls for them.
+public actor Doorbell {
+    private let connections: Connections?
+    private var state: DoorbellState
+    private let clock = ContinuousClock()
+    private static let doing = "arming the doorbell"
+
+    /// The two connections of `wake: notify`. LISTEN has one of its own: a backend that waits for a lock
+    /// delivers nothing.
+    public struct Connections: Sendable {
+        let listener: PostgresConnection
+        let lock: PostgresConnection
+
+        /// `listener` may hold other session locks, but must run nothing that takes long.
+        public init(listener: PostgresConnection, lock: PostgresConnection) {
+            self.listener = listener
+            self.lock = lock
+        }
+    }
+
+    /// A doorbell; without connections (`wake: poll`) nobody rings and the worker reads by the clock.
+    public init(_ connections: Connections?, sweep: Duration? = .seconds(1), pace: Duration = .milliseconds(5)) {
+        self.connections = connections
+        state = DoorbellState(pace: DoorbellState.Pace(awake: pace, sweep: sweep))
+    }
+
+    /// Begins to listen. Once, before the first `wait`.
+    public func open() async throws(PostgresError) {
+        guard let connections else { return }
+        try await connections.listener.script("LISTEN unstale", doing: Self.doing)
+        // A dead worker's backend that waits for the lock notices it by this; until then writers would ring.
+        try await connections.lock.script("SET client_connection_check_interval = '1s'", doing: Self.doing)
+    }
+
+    /// Takes note of what a read brought: asks for the lock after an empty one, gives it up when there is plenty.
+    public func didRead(records: Int, isFull: Bool) async throws(PostgresError) {
+        switch state.didRead(records: records, isFull: isFull, at: clock.now) {
+        case .none: break
+        case .askForLock:
+            try await connections?.lock.start(
+                "SELECT pg_advisory_lock(\(AdvisoryLock.doorbell.arguments))", doing: Self.doing)
+        case .releaseLock(let isHeld): try await release(isHeld: isHeld)
+        }
+    }
+
+    /// Lets writers commit without ringing, as the worker can't read for a while: what nobody takes would pile up
+    /// in Postgres' queue of notifications.
+    public func standDown() async throws(PostgresError) {
+        if case .releaseLock(let isHeld) = state.standDown() { try await release(isHeld: isHeld) }
+    }
+
+    /// Ends a `wait` that is going on.
+    public nonisolated func endWait() { connections?.listener.endWait() }
+
+    private func release(isHeld: Bool) async throws(PostgresError) {
+        guard let lock = connections?.lock else { return }
+        guard try await isHeld ? true : lock.stop(doing: Self.doing) else { return }
+        try await lock.script(
+            "SELECT pg_advisory_unlock(\(AdvisoryLock.doorbell.arguments))", doing: Self.doing)
+    }
+
+    /// Waits until it is time to read again; returns whether somebody rang.
+    @discardableResult
+    public func wait() async throws(PostgresError) -> Bool {
+        if state.mode == .arming, let lock = connections?.lock, try await lock.isFinished(doing: Self.doing) {
+            // What was committed before the grant by a writer that did not ring is read once more.
+            state.didLock()
+            return false
+        }
+        let timeout = state.wait ?? .seconds(3_600)
+        guard let connections else {
+            do {
+                try await clock.sleep(for: timeout)
+                return false
+            } catch {
+                throw PostgresError(code: .cancelled, message: "cancelled", doing: "waiting for changes")
+            }
+        }
+        return try await connections.listener.waitForNotification(within: timeout)
+    }
+}

@@ -1,0 +1,89 @@
+/// Whether writers ring, and what the worker does next: the decisions of the doorbell, without its connections.
+///
+/// `awake`: writers don't ring, the worker reads by the clock. `arming`: the exclusive lock is asked for and not
+/// yet granted; new writers ring, those from before don't, so the worker also polls. `armed`: every writer rings.
+/// Armed, the worker stays armed while it serves what rang, as long as that is little: ringing costs a quiet
+/// application nothing, and a lone change is read at once.
+struct DoorbellState: Sendable {
+    enum Mode: Equatable, Sendable { case awake, arming, armed }
+
+    /// What the shell has to do with the lock.
+    enum Action: Equatable, Sendable {
+        case none, askForLock
+        /// The lock is held, or still asked for.
+        case releaseLock(isHeld: Bool)
+    }
+
+    /// How often, and how patiently, the worker reads when nobody rings.
+    struct Pace: Sendable {
+        /// Between two reads while awake.
+        var awake: Duration = .milliseconds(5)
+        /// The longest wait between two reads while arming.
+        var arming: Duration = .milliseconds(50)
+        /// The safety sweep while armed; nil: none.
+        var sweep: Duration? = .seconds(1)
+        /// With more records than this in `window`, writers should not have to ring.
+        var busyRecords = 40
+        /// What `busyRecords` are counted over.
+        var window: Duration = .milliseconds(20)
+    }
+
+    private(set) var mode = Mode.awake
+    private let pace: Pace
+    private var armingWait: Duration
+    private var windowStart: ContinuousClock.Instant?
+    private var windowRecords = 0
+
+    init(pace: Pace) {
+        self.pace = pace
+        armingWait = pace.awake
+    }
+
+    /// A read brought this many records.
+    mutating func didRead(records: Int, isFull: Bool, at now: ContinuousClock.Instant) -> Action {
+        let isBusy = count(records, at: now) || isFull
+        switch mode {
+        case .awake where records == 0:
+            mode = .arming
+            armingWait = pace.awake
+            return .askForLock
+        case .arming, .armed:
+            guard isBusy else {
+                armingWait = records > 0 ? pace.awake : min(armingWait * 2, pace.arming)
+                return .none
+            }
+            return standDown()
+        case .awake: return .none
+        }
+    }
+
+    /// The worker is not going to wait for the doorbell for a while.
+    mutating func standDown() -> Action {
+        defer { mode = .awake }
+        return mode == .awake ? .none : .releaseLock(isHeld: mode == .armed)
+    }
+
+    /// The lock was granted. What was written before that, without a ring, is yet to be read.
+    mutating func didLock() {
+        if mode == .arming { mode = .armed }
+    }
+
+    /// How long to wait for the doorbell before the next read; nil: until it rings.
+    var wait: Duration? {
+        switch mode {
+        case .awake: pace.awake
+        case .arming: armingWait
+        case .armed: pace.sweep
+        }
+    }
+
+    private mutating func count(_ records: Int, at now: ContinuousClock.Instant) -> Bool {
+        if let windowStart, now - windowStart < pace.window {
+            windowRecords += records
+        } else {
+            windowStart = now
+            windowRecords = records
+        }
+        return windowRecords > pace.busyRecords
+    }
+}

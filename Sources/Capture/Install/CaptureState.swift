@@ -1,0 +1,116 @@
+public import Postgres
+public import Rules
+
+/// What the worker needs to know of the installed capture, and what is wrong with it.
+public struct CaptureState: Sendable {
+    /// The manifests of all captures that records may name.
+    public let manifests: [Int32: Manifest]
+    /// How the installed triggers wake the worker.
+    public let wake: Wake
+    /// The statements of the rules' lookups, by rule.
+    public let lookups: [String: LookupStatement]
+    /// For each table a text that changes whenever one of its triggers is made, dropped, disabled or enabled.
+    public let triggerVersions: [String: String]
+    /// Why not every change is captured as the rules need it; empty: all is well.
+    public let problems: [Problem]
+
+    /// One thing that is wrong with the capture.
+    public struct Problem: Sendable, Hashable {
+        /// The table it is about.
+        public var table: TableName
+        /// What is wrong and what to do, on one line.
+        public var reason: String
+        /// Whether changes of the table may be missing from the outbox: once it is mended, every row counts as
+        /// changed.
+        public var losesChanges: Bool
+    }
+
+    /// Reads it. Throws where there is no capture at all.
+    public static func read(_ rules: [Rule], _ connection: PostgresConnection) async throws -> CaptureState {
+        let state = try await InstalledState.read(connection)
+        guard state.version == Schema.version, let wake = state.wake else {
+            throw PostgresError(
+                code: .server(sqlState: "3F000"),
+                message: state.version == nil
+                    ? "there is no capture in this database: run 'unstale install' as the tables' owner first"
+                    : "the schema unstale is of another version than this program: run 'unstale install'",
+                doing: "reading the installed capture")
+        }
+        var problems: [Problem] = []
+        var lookups: [String: LookupStatement] = [:]
+        var versions: [String: String] = [:]
+        let catalog = Catalog(connection: connection)
+        for table in Set(rules.map(\.table.value)).sorted(by: { $0.description < $1.description }) {
+            let needed = rules.filter { $0.table.value == table }
+            guard let shape = try await catalog.shape(of: table) else {
+                problems.append(
+                    Problem(table: table, reason: "table \(table) does not exist: restore it or change its rules", losesChanges: true))
+                continue
+            }
+            problems += Self.problems(state, shape, needed)
+            for rule in needed { lookups[rule.name.value] = LookupStatement(rule: rule, types: shape.types) }
+            let tables = [table] + shape.descendants
+            versions[table.description] =
+                state.triggers.filter { tables.contains($0.table) }.map(\.version).joined(separator: ",")
+        }
+        let manifests = state.captures.map { ($0.id, $0.manifest) }
+        return CaptureState(
+            manifests: Dictionary(manifests) { $1 }, wake: wake, lookups: lookups,
+            triggerVersions: versions, problems: problems)
+    }
+
+    /// Just the manifests: records of a capture that was installed meanwhile have come.
+    public static func manifests(_ connection: PostgresConnection) async throws(PostgresError) -> [Int32: Manifest] {
+        let captures = try await InstalledState.captures(connection)
+        return Dictionary(captures.map { ($0.id, $0.manifest) }) { $1 }
+    }
+
+    private static func problems(_ state: InstalledState, _ shape: TableShape, _ rules: [Rule]) -> [Problem] {
+        let table = shape.name
+        guard let capture = state.captures.last(where: { $0.manifest.table == table && !$0.isRetired }) else {
+            return [Problem(table: table, reason: "table \(table) is not captured: run 'unstale install'", losesChanges: true)]
+        }
+        var problems: [Problem] = []
+        let design = CaptureDesign(shape: shape, rules: rules, settings: CaptureSettings())
+        let missing = design.manifest.columns.filter { shape.column($0) == nil }
+        let gone = capture.manifest.columns.filter { shape.column($0) == nil }
+        let watched = capture.manifest.conditions.flatMap(\.columns).filter { shape.column($0) == nil }
+        if let column = (missing + gone + watched).first {
+            problems.append(
+                Problem(
+                    table: table,
+                    reason: "column '\(column)' of \(table) is gone: its keys go by pattern until the rules are "
+                        + "changed and 'unstale install' has run", losesChanges: false))
+        }
+        let uncaptured = rules.filter { rule in
+            !capture.manifest.conditions.contains(rule.condition)
+                || !Set(rule.imageColumns).isSubset(of: capture.manifest.columns)
+        }
+        if !uncaptured.isEmpty {
+            let names = uncaptured.map { "'\($0.name.value)'" }.joined(separator: ", ")
+            problems.append(
+                Problem(
+                    table: table, reason: "the capture of \(table) does not know \(names): run 'unstale install'",
+                    losesChanges: true))
+        }
+        let operations = Set(capture.manifest.conditions.flatMap(\.operations))
+        for relation in [table] + shape.descendants {
+            for event in TriggerEvent.allCases where event.operation.map(operations.contains) ?? true {
+                let trigger = state.triggers.first { $0.table == relation && $0.name == event.triggerName }
+                let what: String? =
+                    switch trigger?.mode {
+                    case "O", "A": nil
+                    case nil: "is missing"
+                    default: "is disabled"
+                    }
+                guard let what else { continue }
+                problems.append(
+                    Problem(
+                        table: table,
+                        reason: "trigger \(event.triggerName) on \(relation) \(what): run 'unstale install'",
+                        losesChanges: true))
+            }
+        }
+        return problems
+    }
+}

@@ -1,0 +1,142 @@
+import Postgres
+import Rules
+
+/// The steps from what is installed to what the rules need. Pure: the same state and design give the same steps.
+struct InstallPlan: Sendable {
+    /// One change of the database.
+    struct Step: Sendable, Equatable {
+        /// For people: `create trigger unstale_update on public.users`.
+        var summary: String
+        var sql: String
+    }
+
+    private(set) var steps: [Step] = []
+
+    init(state: InstalledState, designs: [CaptureDesign], settings: CaptureSettings) {
+        if state.version == nil {
+            add("create the schema unstale", Schema.creation(settings))
+        } else {
+            reconfigure(state, settings)
+        }
+        var nextID = (state.captures.map(\.id).max() ?? 0) + 1
+        var wantedFunctions: Set<String> = []
+        var wantedTriggers: Set<String> = []
+        var obsolete = state.captures.filter { !$0.isRetired }
+        for design in designs {
+            let table = design.shape.name
+            let current = obsolete.first { $0.manifest.table == table }
+            let wasCaptured = current != nil
+            let id: Int32
+            if let current, current.manifest == design.manifest {
+                id = current.id
+                obsolete.removeAll { $0.id == id }
+            } else {
+                id = nextID
+                nextID += 1
+                let manifest = SQL.literal(ManifestCoding.encode(design.manifest))
+                add(
+                    "record capture \(id) of \(table)",
+                    "INSERT INTO unstale.captures (id, relation, manifest) VALUES (\(id), \(design.shape.oid), \(manifest));")
+            }
+            for function in design.functions(capture: id) {
+                wantedFunctions.insert(function.name)
+                guard state.functions[function.name] != function else { continue }
+                let verb = state.functions[function.name] == nil ? "create" : "replace"
+                add("\(verb) function unstale.\(function.name) for \(table)", function.definition + ";")
+            }
+            let gap = addTriggers(design, state, settings, wanted: &wantedTriggers)
+            if gap && wasCaptured {
+                add(
+                    "count every row of \(table) as changed, for it was not fully captured",
+                    "INSERT INTO unstale.outbox (capture, op, rules, detail) VALUES (\(id), 'a', -1, NULL);"
+                        + (settings.wake == .notify ? "\nSELECT pg_notify('unstale', '');" : ""))
+            }
+        }
+        for trigger in state.triggers where !wantedTriggers.contains(Self.name(trigger.table, trigger.name)) {
+            add("drop trigger \(trigger.name) on \(trigger.table)", Self.drop(trigger))
+        }
+        for name in state.functions.keys.sorted() where !wantedFunctions.contains(name) {
+            add("drop function unstale.\(name)", "DROP FUNCTION unstale.\(SQL.identifier(name))();")
+        }
+        for capture in obsolete {
+            add(
+                "retire capture \(capture.id) of \(capture.manifest.table)",
+                "UPDATE unstale.captures SET retired_at = now() WHERE id = \(capture.id);")
+        }
+    }
+
+    /// Takes everything away that install made.
+    static func removal(_ state: InstalledState, grants: [(role: String, object: String)]) -> [Step] {
+        var steps = state.triggers.map { trigger in
+            Step(summary: "drop trigger \(trigger.name) on \(trigger.table)", sql: drop(trigger))
+        }
+        for grant in grants {
+            steps.append(
+                Step(
+                    summary: "revoke the right on \(grant.object) from \(grant.role)",
+                    sql: Rights.revocation(object: grant.object, role: grant.role)))
+        }
+        if state.version != nil {
+            steps.append(Step(summary: "drop the schema unstale", sql: "DROP SCHEMA unstale CASCADE;"))
+        }
+        return steps
+    }
+
+    private static func drop(_ trigger: InstalledState.Trigger) -> String {
+        "DROP TRIGGER \(SQL.identifier(trigger.name)) ON \(SQL.identifier(trigger.table.schema, trigger.table.name));"
+    }
+
+    private static func name(_ table: TableName, _ trigger: String) -> String { "\(trigger) \(table)" }
+
+    private mutating func reconfigure(_ state: InstalledState, _ settings: CaptureSettings) {
+        if state.wake != settings.wake {
+            add(
+                "set wake to \(settings.wake.rawValue)",
+                "UPDATE unstale.installation SET wake = '\(settings.wake.rawValue)';")
+        }
+        if state.slotSeconds != settings.slotSeconds {
+            add(
+                "set the time slots to \(settings.slotSeconds) s",
+                """
+                UPDATE unstale.installation SET slot_seconds = \(settings.slotSeconds);
+                ALTER TABLE unstale.outbox ALTER slot SET DEFAULT \(Schema.slotExpression(settings));
+                """)
+        }
+    }
+
+    /// Returns whether a trigger of a table was missing or did not fire.
+    private mutating func addTriggers(
+        _ design: CaptureDesign, _ state: InstalledState, _ settings: CaptureSettings, wanted: inout Set<String>
+    ) -> Bool {
+        var gap = false
+        let events = TriggerEvent.allCases.filter { $0.operation.map(design.operations.contains) ?? true }
+        for table in [design.shape.name] + design.shape.descendants {
+            for event in events {
+                wanted.insert(Self.name(table, event.triggerName))
+                let function = design.functionName(event)
+                let existing = state.triggers.first { $0.table == table && $0.name == event.triggerName }
+                let qualified = SQL.identifier(table.schema, table.name)
+                if existing?.function != function {
+                    gap = true
+                    add(
+                        "create trigger \(event.triggerName) on \(table)",
+                        """
+                        CREATE OR REPLACE TRIGGER \(event.triggerName) AFTER \(event.rawValue.uppercased()) ON \(qualified)
+                            \(event.referencing) FOR EACH STATEMENT EXECUTE FUNCTION unstale.\(SQL.identifier(function))();
+                        """)
+                }
+                let mode = settings.always ? "A" : "O"
+                guard (existing?.mode ?? "O") != mode else { continue }
+                if existing?.mode == "D" || existing?.mode == "R" { gap = true }
+                add(
+                    "enable \(settings.always ? "always " : "")trigger \(event.triggerName) on \(table)",
+                    "ALTER TABLE \(qualified) ENABLE\(settings.always ? " ALWAYS" : "") TRIGGER \(event.triggerName);")
+            }
+        }
+        return gap
+    }
+
+    private mutating func add(_ summary: String, _ sql: String) {
+        steps.append(Step(summary: summary, sql: sql))
+    }
+}

@@ -1,0 +1,75 @@
+public import Postgres
+public import Rules
+
+/// Holds rules against a database: tables, columns, `where` and lookups.
+public struct RulesCheck: Sendable {
+    /// The shapes of the tables that rules name, by table.
+    public let shapes: [TableName: TableShape]
+
+    /// Reads the tables' shapes and reports every mistake at once; what is wrong with the rules is thrown as
+    /// `RulesError`, what is wrong with the server as `PostgresError`.
+    public static func run(_ rules: RuleSet, _ connection: PostgresConnection) async throws -> RulesCheck {
+        let catalog = Catalog(connection: connection)
+        let tables = try await catalog.columns()
+        let unknown = rules.validate(against: tables)
+        guard unknown.isEmpty else { throw RulesError(diagnostics: unknown) }
+        var shapes: [TableName: TableShape] = [:]
+        for table in Set(rules.rules.map(\.table.value)) { shapes[table] = try await catalog.shape(of: table) }
+        var diagnostics: [RulesDiagnostic] = []
+        var lookupColumns: [String: [String]] = [:]
+        for rule in rules.rules {
+            guard let shape = shapes[rule.table.value] else { continue }
+            if let predicate = rule.predicate {
+                diagnostics += try await mistake(at: predicate.location, "'where'") {
+                    _ = try await connection.query(
+                        "SELECT (\n\(predicate.sql)\n)::pg_catalog.bool FROM \(shape.sqlName) AS old, \(shape.sqlName) AS new LIMIT 0",
+                        doing: "'where'")
+                }
+            }
+            if let lookup = LookupStatement(rule: rule, types: shape.types), let location = rule.lookup?.location {
+                diagnostics += try await mistake(at: location, "'lookup'") {
+                    lookupColumns[rule.name.value] = try await columns(of: lookup, connection)
+                }
+            }
+        }
+        diagnostics += rules.validate(against: tables, lookupColumns: lookupColumns)
+        guard diagnostics.isEmpty else { throw RulesError(diagnostics: diagnostics) }
+        return RulesCheck(shapes: shapes)
+    }
+
+    /// The diagnostic for SQL that the server refuses; everything else goes on.
+    private static func mistake(
+        at location: SourceLocation, _ what: String, _ body: () async throws -> Void
+    ) async throws -> [RulesDiagnostic] {
+        do {
+            try await body()
+            return []
+        } catch let error as PostgresError where error.sqlState != nil && !error.isServerTrouble {
+            return [RulesDiagnostic(location, "\(what): \(error.message)")]
+        }
+    }
+
+    /// The columns that a lookup returns, asked of the server without a row.
+    private static func columns(
+        of lookup: LookupStatement, _ connection: PostgresConnection
+    ) async throws(PostgresError) -> [String] {
+        let empty = [Parameter](repeating: .texts([]), count: lookup.arrayCount)
+        let rows = try await connection.query(lookup.sql + "\nLIMIT 0", empty, doing: "'lookup'")
+        return Array(rows.columns.dropFirst())
+    }
+
+    /// The design of each table's capture, in the order of the tables' names.
+    func designs(_ rules: RuleSet, _ settings: CaptureSettings) -> [CaptureDesign] {
+        shapes.values.sorted { $0.name.description < $1.name.description }.map { shape in
+            CaptureDesign(
+                shape: shape, rules: rules.rules.filter { $0.table.value == shape.name }, settings: settings)
+        }
+    }
+}
+
+extension TableShape {
+    /// The columns' types by name.
+    var types: [String: String] { Dictionary(columns.map { ($0.name, $0.type) }) { $1 } }
+
+    var sqlName: String { SQL.identifier(name.schema, name.name) }
+}

@@ -1,0 +1,117 @@
+public import Postgres
+
+/// Reads the outbox and empties it.
+public struct Outbox: Sendable {
+    let connection: PostgresConnection
+    /// Records in one batch, at most.
+    let pageSize: Int
+
+    /// The outbox behind a connection that no one else runs statements on meanwhile.
+    public init(connection: PostgresConnection, pageSize: Int = 1_000) {
+        self.connection = connection
+        self.pageSize = pageSize
+    }
+
+    /// The read below must go by the index in every case: the tables are never analyzed.
+    public static let sessionSettings = """
+        SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off
+        """
+
+    /// $1 the snapshot's xmax, $2 its transactions in progress, $3 and $4 the transaction that is read in part.
+    private func readStatement() -> String {
+        """
+        -- 1. The snapshot of this very statement: it sees exactly the records that follow.
+        SELECT pg_current_snapshot()::text, NULL::xid8, NULL::bigint, NULL::timestamptz, NULL::int, NULL::"char",
+            NULL::bigint, NULL::text[], NULL::text[], NULL::text
+        UNION ALL
+        (SELECT NULL, o.* FROM (
+            -- 2. Transactions that had not begun at the cursor (in a restored copy there may be records of some
+            --    that are yet to come),
+            (SELECT xid, id, at, capture, op, rules, old, new, detail FROM unstale.outbox
+                WHERE xid >= $1::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot())
+                    AND NOT (xid = $3::xid8 AND id <= $4::bigint)
+                ORDER BY xid, id LIMIT \(pageSize + 1))
+            UNION ALL
+            -- 3. and those that were in progress.
+            (SELECT xid, id, at, capture, op, rules, old, new, detail FROM unstale.outbox
+                WHERE xid = ANY ($2::xid8[]) AND NOT (xid = $3::xid8 AND id <= $4::bigint)
+                ORDER BY xid, id LIMIT \(pageSize + 1))
+            ) AS o ORDER BY xid, id LIMIT \(pageSize + 1))
+        """
+    }
+
+    /// The records that are visible now and were not at `position`, oldest transaction first.
+    public func read(from position: ReadPosition) async throws(PostgresError) -> Batch {
+        let inProgress = "{" + position.snapshot.inProgress.map(String.init).joined(separator: ",") + "}"
+        let rows = try await connection.query(
+            readStatement(),
+            [
+                .integer(position.snapshot.xmax), .text(inProgress),
+                .integer(position.partial?.xid ?? 0), .integer(position.partial?.id ?? 0),
+            ], binary: true, doing: "reading the outbox")
+        guard let text = rows.first?.text(0), let current = Snapshot(text) else {
+            throw PostgresError(code: .disconnected, message: "no snapshot came", doing: "reading the outbox")
+        }
+        let isFull = rows.count - 1 > pageSize
+        var batch = Batch(
+            changes: [], records: min(rows.count - 1, pageSize), next: ReadPosition(current), isFull: isFull,
+            failures: [])
+        var last: (xid: UInt64, id: Int64)?
+        for row in rows.dropFirst().prefix(pageSize) {
+            guard let record = OutboxRecord(row) else { continue }
+            record.append(to: &batch)
+            last = (record.xid, record.id)
+        }
+        if isFull, let last { batch.next = position.behind(last, within: current) }
+        return batch
+    }
+
+    /// The records that the transaction which is open on this connection has written so far.
+    public func readOwnTransaction() async throws(PostgresError) -> Batch {
+        let rows = try await connection.query(
+            """
+            SELECT NULL::text, xid, id, at, capture, op, rules, old, new, detail FROM unstale.outbox
+            WHERE xid = pg_current_xact_id_if_assigned() ORDER BY id
+            """, binary: true, doing: "reading the outbox")
+        var batch = Batch(
+            changes: [], records: rows.count, next: ReadPosition(.empty), isFull: false, failures: [])
+        for row in rows { OutboxRecord(row)?.append(to: &batch) }
+        return batch
+    }
+
+    /// Empties the time slots that every cursor has passed and that are older than the replay window.
+    ///
+    /// A slot is locked before it is looked at, so no writer can be in the middle of it; the lock is never waited
+    /// for. Each slot is one statement, so others may use the connection too.
+    public func reclaim(passed cursors: [Snapshot]) async throws(PostgresError) {
+        let candidates = try await connection.query(
+            """
+            -- The slot that comes next, and so holds what is oldest, if it holds anything.
+            SELECT s.slot FROM unstale.installation AS i,
+                LATERAL (SELECT (date_part('epoch', clock_timestamp())::bigint / i.slot_seconds + 1)
+                    % \(CaptureSettings.slots)) AS s(slot)
+            WHERE pg_relation_size(format('unstale.outbox_%s', s.slot)::regclass) > 0
+            """, doing: "emptying the outbox")
+        for slot in candidates.compactMap({ $0.int(0) }) {
+            let isAhead = cursors.map { cursor in
+                let cursor = SQL.literal(cursor.description) + "::pg_snapshot"
+                return """
+                    EXISTS (SELECT FROM unstale.outbox_\(slot) WHERE xid >= pg_snapshot_xmax(\(cursor))
+                            AND xid < pg_snapshot_xmax(pg_current_snapshot()))
+                        OR EXISTS (SELECT FROM unstale.outbox_\(slot)
+                            WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(\(cursor)))))
+                    """
+            }
+            try await connection.script(
+                """
+                DO $unstale$ BEGIN
+                    LOCK TABLE ONLY unstale.outbox_\(slot) IN ACCESS EXCLUSIVE MODE NOWAIT;
+                    IF NOT (\(isAhead.joined(separator: " OR "))) THEN
+                        TRUNCATE ONLY unstale.outbox_\(slot);
+                    END IF;
+                EXCEPTION WHEN lock_not_available THEN NULL;  -- somebody reads or writes it: the next time, then
+                END $unstale$
+                """, doing: "emptying the outbox")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Postgres
+import Rules
+
+/// A row of the outbox, in binary form.
+struct OutboxRecord {
+    let xid: UInt64
+    let id: Int64
+    private let at: Int64
+    private let capture: Int32
+    private let op: UInt8
+    private let rules: UInt64
+    private let old: [Image]?
+    private let new: [Image]?
+    private let detail: String?
+
+    init?(_ row: Row) {
+        guard let xid = row.binaryInteger(1, as: UInt64.self), let id = row.binaryInteger(2, as: Int64.self),
+            let at = row.binaryInteger(3, as: Int64.self), let capture = row.binaryInteger(4, as: Int32.self),
+            let op = row.bytes(5)?.first, let rules = row.binaryInteger(6, as: UInt64.self)
+        else { return nil }
+        self.xid = xid
+        self.id = id
+        self.at = at
+        self.capture = capture
+        self.op = op
+        self.rules = rules
+        old = row.bytes(7).map { TextArray($0).images }
+        new = row.bytes(8).map { TextArray($0).images }
+        detail = row.text(9)
+    }
+
+    /// Adds the record's changes to a batch.
+    func append(to batch: inout Batch) {
+        batch.oldest = min(batch.oldest ?? at, at)
+        batch.newest = max(batch.newest ?? at, at)
+        switch op {
+        case UInt8(ascii: "i"): append(.insert, nil, new, to: &batch)
+        case UInt8(ascii: "d"): append(.delete, old, nil, to: &batch)
+        case UInt8(ascii: "u"): append(.update, old, new, to: &batch)
+        default:
+            batch.changes.append(Change(capture: capture, kind: .anyRow, fired: .max))
+            if let detail { batch.failures.append(CaptureFailure(capture: capture, reason: detail)) }
+        }
+    }
+
+    private func append(_ kind: Change.Kind, _ old: [Image]?, _ new: [Image]?, to batch: inout Batch) {
+        for row in 0..<max(old?.count ?? 0, new?.count ?? 0) {
+            batch.changes.append(
+                Change(capture: capture, kind: kind, fired: rules, old: old?[row], new: new?[row]))
+        }
+    }
+}

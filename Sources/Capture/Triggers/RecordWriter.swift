@@ -1,0 +1,209 @@
+import Postgres
+import Rules
+
+/// Writes the plpgsql of one table's trigger functions.
+///
+/// Nearly all statements change one row, so that case has a short path of its own: one SELECT, one INSERT.
+/// `INTO STRICT` finds out about it for nothing, as it raises `too_many_rows` otherwise, and the costs of
+/// catching that vanish beside those of many rows.
+///
+/// What can fail, because a column is gone or a `where` raises an error, is computed inside an exception block
+/// that writes nothing, so that no subtransaction id is taken. The INSERT stands outside: where the record
+/// can't be written, the application's change must not commit either.
+struct RecordWriter {
+    let capture: Int32
+    let shape: TableShape
+    let columns: [String]
+    let conditions: ConditionCompiler
+    let rowLimit: Int
+    /// Whether a sleeping worker is woken by NOTIFY.
+    let ring: Bool
+
+    /// For UPDATE.
+    var updateSource: String {
+        // A row that moves to another partition may vanish on its way there, so there may be no new one.
+        function(
+            .update, oneRow: "old_rows AS old LEFT JOIN new_rows AS new ON true",
+            images: "\(image("old")), \(image("new"))", into: "old_image, new_image", manyRows: manyUpdates)
+    }
+
+    /// For INSERT and DELETE, which have rows on one side only.
+    func oneSidedSource(_ operation: Operation) -> String {
+        let side = operation == .insert ? RowImage.new : .old
+        let other = operation == .insert ? RowImage.old : .new
+        var rows = "\(side)_rows AS \(side)"
+        if conditions.mentions(other, in: operation) {
+            rows += ", (SELECT (NULL::\(table)).*) AS \(other)"
+        }
+        let kind = operation == .insert ? "i" : "d"
+        let images = """
+            SELECT '\(kind)'::"char" AS op,
+                        \(conditions.mask(operation)) AS fired,
+                        \(operation == .insert ? "NULL::text[]" : image("old")) AS old_image,
+                        \(operation == .insert ? image("new") : "NULL::text[]") AS new_image
+                    FROM \(rows)
+            """
+        return function(
+            operation, oneRow: rows, images: image(side.rawValue), into: "\(side)_image",
+            manyRows: distinct(images))
+    }
+
+    /// For TRUNCATE.
+    var truncateSource: String {
+        """
+
+        BEGIN
+            INSERT INTO unstale.outbox (capture, op, rules) VALUES (\(capture), 't', -1);\(ringing)
+            RETURN NULL;
+        END
+
+        """
+    }
+
+    private func function(
+        _ operation: Operation, oneRow: String, images: String, into: String, manyRows: String
+    ) -> String {
+        let kind = operation.rawValue.prefix(1)
+        let nothing = conditions.isUnconditional(operation) ? "" : """
+
+                IF fired = 0 THEN
+                    RETURN NULL;
+                END IF;
+            """
+        return """
+
+            #variable_conflict use_column
+            DECLARE
+                fired bigint;
+                old_image text[];
+                new_image text[];
+                chunks unstale.chunk[];
+                failure text;
+            BEGIN
+                -- 1. One row.
+                BEGIN
+                    SELECT \(conditions.mask(operation)),
+                        \(images)
+                    INTO STRICT fired, \(into)
+                    FROM \(oneRow);
+                EXCEPTION
+                    WHEN no_data_found THEN RETURN NULL;
+                    WHEN too_many_rows THEN NULL;
+                    WHEN OTHERS THEN failure := SQLERRM;
+                END;\(nothing)
+                IF fired IS NOT NULL THEN
+                    INSERT INTO unstale.outbox (capture, op, rules, old, new)
+                    VALUES (\(capture), '\(kind)', fired, old_image, new_image);
+                ELSE
+                    -- 2. Many rows, in chunks.
+                    IF failure IS NULL THEN
+                        BEGIN
+                            SELECT array_agg(chunk), CASE WHEN sum(size) > \(rowLimit) THEN 'more than \(rowLimit) rows' END
+                            INTO chunks, failure
+                            FROM (
+                                SELECT ROW(op, fired, array_agg(old_image) FILTER (WHERE old_image IS NOT NULL),
+                                    array_agg(new_image) FILTER (WHERE new_image IS NOT NULL))::unstale.chunk AS chunk,
+                                    count(*) AS size
+                                FROM (
+                                    SELECT op, fired, old_image, new_image,
+                                        (row_number() OVER (PARTITION BY op, fired, old_image IS NULL) - 1) / \(CaptureSettings.chunk) AS part
+                                    FROM (\(manyRows)
+                                    ) AS fired_rows
+                                ) AS numbered
+                                GROUP BY op, fired, old_image IS NULL, part
+                            ) AS chunked;
+                        EXCEPTION
+                            WHEN OTHERS THEN failure := SQLERRM;
+                        END;
+                    END IF;
+                    -- 3. What can't be told row by row: any row of this table.
+                    IF failure IS NOT NULL THEN
+                        INSERT INTO unstale.outbox (capture, op, rules, detail)
+                        VALUES (\(capture), 'a', -1, failure);
+                    ELSIF chunks IS NULL THEN
+                        RETURN NULL;
+                    ELSE
+                        INSERT INTO unstale.outbox (capture, op, rules, old, new)
+                        SELECT \(capture), c.op, c.rules, c.old, c.new FROM unnest(chunks) AS c;
+                    END IF;
+                END IF;\(ringing)
+                RETURN NULL;
+            END
+
+            """
+    }
+
+    /// Old and new rows are paired by primary key; a changed key, or a table without one, is a delete and an
+    /// insert. A FULL JOIN, because a plan made for few rows and kept for many must never be a nested loop.
+    private var manyUpdates: String {
+        guard !shape.primaryKey.isEmpty else { return distinct(unpaired(.old) + "\n                    UNION ALL\n                    " + unpaired(.new)) }
+        let key = shape.primaryKey.map { name in
+            let cast = shape.column(name)?.hasBuiltinEquality ?? false ? "" : "::text"
+            let column = SQL.identifier(name)
+            return "old.\(column)\(cast) = new.\(column)\(cast)"
+        }
+        let first = SQL.identifier(shape.primaryKey[0])
+        let paired = "old.\(first) IS NOT NULL AND new.\(first) IS NOT NULL"
+        let pairs = """
+            SELECT CASE WHEN new.\(first) IS NULL THEN 'd' WHEN old.\(first) IS NULL THEN 'i' ELSE 'u' END::"char" AS op,
+                        \(conditions.mask(.update, pairing: .where(paired))) AS fired,
+                        CASE WHEN old.\(first) IS NOT NULL THEN \(image("old")) END AS old_row,
+                        CASE WHEN new.\(first) IS NOT NULL THEN \(image("new")) END AS new_row
+                    FROM old_rows AS old FULL JOIN new_rows AS new ON \(key.joined(separator: " AND "))
+            """
+        // Images that are equal are stored once.
+        return distinct(
+            """
+            SELECT op, fired, CASE WHEN op <> 'u' OR old_row <> new_row THEN old_row END AS old_image,
+                        new_row AS new_image
+                    FROM (
+                    \(pairs)
+                    ) AS pairs
+            """)
+    }
+
+    private func unpaired(_ side: RowImage) -> String {
+        let other = side == .old ? RowImage.new : .old
+        return """
+            SELECT '\(side == .old ? "d" : "i")'::"char" AS op,
+                        \(conditions.mask(.update, pairing: .never)) AS fired,
+                        \(side == .old ? image("old") : "NULL::text[]") AS old_image,
+                        \(side == .old ? "NULL::text[]" : image("new")) AS new_image
+                    FROM \(side)_rows AS \(side), (SELECT (NULL::\(table)).*) AS \(other)
+            """
+    }
+
+    /// Rows that project to the same images are recorded once. One row more than the limit tells that there
+    /// are too many.
+    private func distinct(_ images: String) -> String {
+        let unique = shape.primaryKey.isEmpty || !Set(shape.primaryKey).isSubset(of: columns)
+        return """
+
+                    SELECT \(unique ? "DISTINCT " : "")op, fired, old_image, new_image FROM (
+                    \(images)
+                    ) AS images
+                    WHERE fired <> 0
+                    LIMIT \(rowLimit + 1)
+            """
+    }
+
+    /// The columns as an array of text; images are compared byte by byte, whatever collations the columns have.
+    /// Rules without a column still need a row to count: an empty array can't be aggregated.
+    private func image(_ alias: String) -> String {
+        guard !columns.isEmpty else { return "ARRAY[NULL::text]" }
+        let values = columns.map { "\(alias).\(SQL.identifier($0))::text COLLATE \"C\"" }
+        return "ARRAY[\(values.joined(separator: ", "))]"
+    }
+
+    private var table: String { SQL.identifier(shape.name.schema, shape.name.name) }
+
+    private var ringing: String {
+        guard ring else { return "" }
+        return """
+
+                IF NOT pg_try_advisory_xact_lock_shared(\(AdvisoryLock.doorbell.arguments)) THEN
+                    PERFORM pg_notify('unstale', '');
+                END IF;
+            """
+    }
+}

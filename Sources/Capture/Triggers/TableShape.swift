@@ -1,0 +1,30 @@
+public import Rules
+
+/// What the catalog says of a table that rules name.
+public struct TableShape: Sendable, Equatable {
+    /// A column of it.
+    public struct Column: Sendable, Equatable {
+        /// The column's name.
+        public var name: String
+        /// Its type as SQL, qualified where need be.
+        public var type: String
+        /// Which settings its text output depends on.
+        public var settings: Set<TextSetting>
+        /// Whether its type's `=` is one that `pg_catalog` has, and not an extension's.
+        public var hasBuiltinEquality: Bool
+    }
+
+    /// The table's OID.
+    public var oid: UInt32
+    /// Its name.
+    public var name: TableName
+    /// Its columns in order.
+    public var columns: [Column]
+    /// The columns of its primary key in order; empty: it has none.
+    public var primaryKey: [String]
+    /// Its partitions and children, at every level. A parent's statement trigger misses what is written to
+    /// them directly.
+    public var descendants: [TableName]
+
+    func column(_ name: String) -> Column? { columns.first { $0.name == name } }
+}

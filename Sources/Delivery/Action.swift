@@ -1,0 +1,19 @@
+public import Rules
+
+/// What is asked of a target on a rule's behalf, in a form that outlives the process.
+public enum Action: Codable, Hashable, Sendable {
+    /// Delete a key.
+    case delete(key: String)
+    /// Run the rule's lookup and delete what it leads to.
+    case lookup(LookupCall)
+}
+
+/// An action that failed on its own account: to be tried again, and after some attempts a dead letter.
+public struct FailedAction: Hashable, Sendable {
+    /// The rule's name.
+    public var rule: String
+    /// What was tried.
+    public var action: Action
+    /// What was answered, on one line.
+    public var reason: String
+}

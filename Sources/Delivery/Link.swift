@@ -1,0 +1,171 @@
+import Logging
+import Redis
+import Synchronization
+
+/// One connection to a target, which comes back by itself. While the target is in trouble everybody who needs
+/// the connection waits for the one attempt to get it back that ``run()`` makes, and nobody makes another.
+actor Link {
+    private let url: RedisURL
+    private let options: TargetOptions
+    private let onIdentity: @Sendable (RedisIdentity) async -> Void
+    private let onState: @Sendable (TargetState) -> Void
+    private let logger: Logger
+    private let isTrouble: @Sendable (RedisErrorReply) -> Bool
+
+    private var health = Health()
+    private var current: RedisConnection?
+    /// What has to work before the pause is over: the very command that failed, where there was one.
+    private var probe = Link.ping
+    private var waiters: [OneShot<RedisConnection, CancellationError>] = []
+    private var hasEnded = false
+    private let visibleState = Mutex(TargetState.connecting)
+
+    private static let ping = RedisCommand("PING")
+
+    /// - Parameters:
+    ///   - onIdentity: told which server was reached, before anything is sent to it.
+    ///   - onState: told each change of the state.
+    ///   - isTrouble: whether an error is the target's and not the command's.
+    init(
+        to url: RedisURL, options: TargetOptions, logger: Logger,
+        isTrouble: @escaping @Sendable (RedisErrorReply) -> Bool = { Trouble($0).isTargets },
+        onIdentity: @escaping @Sendable (RedisIdentity) async -> Void = { _ in },
+        onState: @escaping @Sendable (TargetState) -> Void = { _ in }
+    ) {
+        self.url = url
+        self.options = options
+        self.onIdentity = onIdentity
+        self.onState = onState
+        self.logger = logger
+        self.isTrouble = isTrouble
+    }
+
+    /// Where the target stands.
+    nonisolated var state: TargetState { visibleState.withLock { $0 } }
+
+    /// Keeps the connection until the task is cancelled; then all who wait get a `CancellationError`.
+    func run() async {
+        var random = SystemRandomNumberGenerator()
+        while !Task.isCancelled {
+            do throws(RedisError) {
+                let (connection, identity) = try await connect()
+                resume(with: connection)
+                await watch(connection, identity)
+                if Task.isCancelled { break }
+                pause("the connection was closed", of: connection)
+            } catch {
+                if error.code == .cancelled { break }
+                failed(error.description)
+            }
+            try? await Task.sleep(for: options.backoff.delay(afterFailures: health.failures, using: &random))
+        }
+        end()
+    }
+
+    /// The connection, as soon as the target takes commands.
+    func connection() async throws(CancellationError) -> RedisConnection {
+        if let current { return current }
+        if hasEnded { throw CancellationError() }
+        let waiter = OneShot<RedisConnection, CancellationError>(cancellation: CancellationError())
+        waiters.append(waiter)
+        do {
+            return try await waiter.value()
+        } catch {
+            waiters.removeAll { $0 === waiter }
+            throw error
+        }
+    }
+
+    /// Sends the commands once. Nil when they got no replies; then, and when a reply tells of trouble of the
+    /// target, the link pauses.
+    nonisolated func attempt(
+        _ commands: [RedisCommand], on connection: RedisConnection
+    ) async throws(CancellationError) -> [RedisReply]? {
+        do throws(RedisError) {
+            let replies = try await connection.pipeline(commands, deadline: options.deadline)
+            for (command, reply) in zip(commands, replies) {
+                guard case .error(let error) = reply, isTrouble(error) else { continue }
+                await pause(error.text, of: connection, probe: command)
+                break
+            }
+            return replies
+        } catch {
+            guard error.code != .cancelled else { throw CancellationError() }
+            await pause(error.description, of: connection)
+            return nil
+        }
+    }
+
+    /// Takes a connection out of use. Only the first who reports it is heard.
+    func pause(_ reason: String, of connection: RedisConnection, probe: RedisCommand? = nil) {
+        guard current === connection else { return }
+        current = nil
+        if let probe { self.probe = probe }
+        connection.close()
+        failed(reason)
+    }
+
+    /// A connection to a server that takes commands, and which server that is.
+    private func connect() async throws(RedisError) -> (RedisConnection, RedisIdentity) {
+        let connection = try await RedisConnection.connect(to: url, options: options.connection)
+        let identity = try await connection.identity(deadline: options.deadline)
+        let reply = try await connection.send(probe, deadline: options.deadline)
+        if case .error(let error) = reply, isTrouble(error) { throw RedisError(.refused, error.text) }
+        await onIdentity(identity)
+        return (connection, identity)
+    }
+
+    /// Returns when the connection has ended, or doesn't lead to the same server any more.
+    private func watch(_ connection: RedisConnection, _ identity: RedisIdentity) async {
+        await withTaskGroup { group in
+            group.addTask { await connection.closed() }
+            group.addTask { await self.check(connection, identity) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func check(_ connection: RedisConnection, _ identity: RedisIdentity) async {
+        do {
+            while true {
+                try await Task.sleep(for: options.checkInterval)
+                guard try await connection.identity(deadline: options.deadline) == identity else {
+                    return pause("the server's role or history has changed", of: connection)
+                }
+            }
+        } catch let error as RedisError {
+            pause(error.description, of: connection)
+        } catch {}  // cancelled
+    }
+
+    private func resume(with connection: RedisConnection) {
+        current = connection
+        probe = Link.ping
+        announce(health.succeeded(at: .now))
+        for waiter in waiters { waiter.resolve(.success(connection)) }
+        waiters = []
+    }
+
+    private func failed(_ reason: String) {
+        announce(health.failed(reason, at: .now))
+    }
+
+    private func end() {
+        hasEnded = true
+        current?.close()
+        current = nil
+        for waiter in waiters { waiter.resolve(.failure(CancellationError())) }
+        waiters = []
+    }
+
+    private func announce(_ announcement: Health.Announcement) {
+        visibleState.withLock { $0 = health.state }
+        onState(health.state)
+        switch announcement {
+        case .none: break
+        case .connected: logger.info("Redis is connected")
+        case .paused(let reason): logger.warning("Redis is waited for", metadata: ["reason": "\(reason)"])
+        case .recovered(let pause): logger.notice("Redis is back", metadata: ["pause": "\(pause)"])
+        }
+    }
+}

@@ -1,0 +1,20 @@
+import Redis
+
+/// What one SCAN returned.
+struct ScanPage {
+    /// Where to go on; `0` is the end.
+    let cursor: [UInt8]
+    let keys: [[UInt8]]
+
+    /// Nil when the reply is not a page, for example an error.
+    init?(_ reply: RedisReply) {
+        guard case .array(let parts) = reply, parts.count == 2, case .bulk(let cursor) = parts[0],
+            case .array(let keys) = parts[1]
+        else { return nil }
+        self.cursor = cursor
+        self.keys = keys.compactMap { if case .bulk(let key) = $0 { key } else { nil } }
+    }
+
+    /// The cursor that begins a pass and that ends it.
+    static let edge: [UInt8] = [UInt8(ascii: "0")]
+}

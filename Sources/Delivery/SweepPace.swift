@@ -1,0 +1,39 @@
+/// How fast a pass may go: how many keys to ask for in one SCAN, and how long to leave Redis alone afterwards.
+/// A value, fed with measured round trips.
+struct SweepPace {
+    /// `COUNT` of the next SCAN.
+    private(set) var count = 100
+
+    private let share: Double
+    private let callLimit: Duration
+    /// What a round trip takes when Redis has nothing to do for it.
+    private let latency: Duration
+
+    private static let countRange = 10...10_000
+    /// A round trip in which Redis stood still (a fork, a stopped process) says nothing about its load.
+    private static let maximumRest = Duration.milliseconds(100)
+
+    init(share: Double, callLimit: Duration, latency: Duration) {
+        self.share = share
+        self.callLimit = callLimit
+        self.latency = latency
+    }
+
+    /// A SCAN took this long. Adapts ``count``, and gives how long to rest.
+    mutating func scanned(in roundTrip: Duration) -> Duration {
+        let cost = cost(of: roundTrip)
+        if cost > callLimit {
+            count = max(Self.countRange.lowerBound, Int(Double(count) * max(0.1, callLimit / cost)))
+        } else if cost < callLimit / 2 {
+            count = min(Self.countRange.upperBound, count * 2)
+        }
+        return rest(after: cost)
+    }
+
+    /// Deleting what was found took this long. Gives how long to rest.
+    func deleted(in roundTrip: Duration) -> Duration { rest(after: cost(of: roundTrip)) }
+
+    private func cost(of roundTrip: Duration) -> Duration { max(.zero, roundTrip - latency) }
+
+    private func rest(after cost: Duration) -> Duration { min(Self.maximumRest, cost * (1 / share - 1)) }
+}

@@ -1,0 +1,73 @@
+import Rules
+
+/// Who waits for which patterns, and for which pass. A value without I/O; the waiter is whatever its owner wants
+/// to have back.
+///
+/// A pass serves all who wait when it begins, up to a number of patterns, and nobody who comes later: SCAN
+/// returns only what was there from its beginning to its end, so a key that a latecomer means may lie behind.
+struct SweepQueue<Waiter> {
+    /// One caller and its patterns.
+    struct Request {
+        let id: Int
+        let patterns: [Pattern]
+        let waiter: Waiter
+    }
+
+    private var waiting: [Request] = []
+    private var served: [Request] = []
+    private var lastID = 0
+    private let patternsPerPass: Int
+
+    init(patternsPerPass: Int) { self.patternsPerPass = patternsPerPass }
+
+    /// Whether there is reason for a pass.
+    var isEmpty: Bool { waiting.isEmpty }
+
+    /// Somebody waits for a pass with these patterns. Gives what ``remove(_:)`` takes.
+    mutating func add(_ patterns: [Pattern], waiter: Waiter) -> Int {
+        lastID += 1
+        waiting.append(Request(id: lastID, patterns: patterns, waiter: waiter))
+        return lastID
+    }
+
+    /// Somebody doesn't wait any more.
+    mutating func remove(_ id: Int) {
+        waiting.removeAll { $0.id == id }
+        served.removeAll { $0.id == id }
+    }
+
+    /// A pass begins. Gives its patterns, each once: none when nobody waits.
+    mutating func begin() -> [Pattern] {
+        var patterns: Set<Pattern> = []
+        let count = waiting.prefix { request in
+            // The first is always served, however many patterns it brings.
+            guard patterns.isEmpty || patterns.count + request.patterns.count <= patternsPerPass else {
+                return false
+            }
+            patterns.formUnion(request.patterns)
+            return true
+        }.count
+        served = Array(waiting.prefix(count))
+        waiting.removeFirst(count)
+        return Array(patterns)
+    }
+
+    /// The pass came to its end. Gives whom it served.
+    mutating func finish() -> [Request] {
+        defer { served = [] }
+        return served
+    }
+
+    /// The pass was broken off. Whom it was to serve waits for the next, before all others.
+    mutating func abandon() {
+        waiting.insert(contentsOf: served, at: 0)
+        served = []
+    }
+
+    /// Takes everybody out: there will be no pass.
+    mutating func drain() -> [Request] {
+        abandon()
+        defer { waiting = [] }
+        return waiting
+    }
+}

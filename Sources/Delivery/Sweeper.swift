@@ -1,0 +1,166 @@
+import Logging
+import Redis
+import Rules
+import Synchronization
+
+/// Deletes keys by pattern: one SCAN of the whole target, at a pace that leaves it most of its time, serves all
+/// patterns that are waiting. It has a connection of its own, so deletes by key go on meanwhile.
+///
+/// That nothing is missed rests on SCAN's guarantee: "A full iteration always retrieves all the elements that
+/// were present in the collection from the start to the end of a full iteration" (redis.io, SCAN). A key that is
+/// written after the beginning of the pass may stay; it is newer than the change that asked for the sweep.
+public final class Sweeper: Sendable {
+    private typealias Outcome = OneShot<[Failure], CancellationError>
+
+    private struct State {
+        var queue: SweepQueue<Outcome>
+        var statistics = SweepStatistics()
+        var hasEnded = false
+    }
+
+    private let target: Target
+    private let link: Link
+    private let options: SweepOptions
+    private let state: Mutex<State>
+    /// Rings when somebody begins to wait. One ring is as good as many.
+    private let bell = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    /// The sweeper of a target; ``run()`` serves the patterns.
+    public init(_ target: Target, options: SweepOptions = .init(), logger: Logger) {
+        self.target = target
+        self.options = options
+        var logger = logger
+        logger[metadataKey: "redis"] = "\(target.url)"
+        logger[metadataKey: "connection"] = "sweep"
+        // A SCAN names no key that could be to blame, so each of its errors is the target's trouble.
+        link = Link(to: target.url, options: target.options, logger: logger, isTrouble: { _ in true })
+        state = Mutex(State(queue: SweepQueue(patternsPerPass: options.patternsPerPass)))
+    }
+
+    /// Where its own connection stands.
+    public var connectionState: TargetState { link.state }
+
+    /// What it has done.
+    public var statistics: SweepStatistics { state.withLock { $0.statistics } }
+
+    /// Serves patterns until the task is cancelled; then all who wait get a `CancellationError`. Called once.
+    public func run() async {
+        await withTaskGroup { group in
+            group.addTask { await self.link.run() }
+            group.addTask { try? await self.servePatterns() }
+        }
+        let waiting = state.withLock { state in
+            state.hasEnded = true
+            return state.queue.drain()
+        }
+        for request in waiting { request.waiter.resolve(.failure(CancellationError())) }
+    }
+
+    /// Deletes every key that one of the patterns matches and that is there from now on until this returns.
+    /// Returns the keys among them that can't be deleted by their own fault. However long the target is in
+    /// trouble, this waits for it.
+    ///
+    /// Throws when the task is cancelled or ``run()`` has ended.
+    public func sweep(_ patterns: [Pattern]) async throws(CancellationError) -> [Failure] {
+        guard !patterns.isEmpty else { return [] }
+        let outcome = Outcome(cancellation: CancellationError())
+        let id = state.withLock { $0.hasEnded ? nil : $0.queue.add(patterns, waiter: outcome) }
+        guard let id else { throw CancellationError() }
+        bell.continuation.yield()
+        do {
+            return try await outcome.value()
+        } catch {
+            state.withLock { $0.queue.remove(id) }
+            throw error
+        }
+    }
+
+    private func servePatterns() async throws(CancellationError) {
+        for await _ in bell.stream {
+            while state.withLock({ !$0.queue.isEmpty }) {
+                let connection = try await link.connection()
+                let patterns = state.withLock { $0.queue.begin() }
+                finish(with: try await pass(PatternSet(patterns), on: connection))
+            }
+        }
+    }
+
+    /// Ends a pass: nil failures mean that it was broken off.
+    private func finish(with failures: [Failure]?) {
+        let served = state.withLock { state in
+            guard failures != nil else {
+                state.statistics.brokenPasses += 1
+                state.queue.abandon()
+                return [SweepQueue<Outcome>.Request]()
+            }
+            state.statistics.passes += 1
+            return state.queue.finish()
+        }
+        for request in served {
+            let patterns = PatternSet(request.patterns)
+            request.waiter.resolve(.success((failures ?? []).filter { patterns.matches($0.key) }))
+        }
+    }
+
+    /// One pass, from the first cursor to the last on one connection: another may lead to a server to which the
+    /// cursor means nothing. Gives the failures; nil when it was broken off.
+    private func pass(
+        _ patterns: PatternSet, on connection: RedisConnection
+    ) async throws(CancellationError) -> [Failure]? {
+        guard let latency = try await latency(of: connection) else { return nil }
+        var pace = SweepPace(share: options.share, callLimit: options.callLimit, latency: latency)
+        var cursor = ScanPage.edge
+        var failures: [Failure] = []
+        repeat {
+            let start = ContinuousClock.now
+            guard
+                let page = try await page(
+                    from: cursor, matching: patterns.scanPattern, count: pace.count, on: connection)
+            else { return nil }
+            var idleSince = ContinuousClock.now
+            var rest = pace.scanned(in: idleSince - start)
+            let hits = hits(of: patterns, in: page)
+            if !hits.isEmpty {
+                failures += try await target.delete(hits)
+                rest += pace.deleted(in: .now - idleSince)
+                idleSince = .now
+            }
+            do { try await Task.sleep(until: idleSince + rest) } catch { throw CancellationError() }
+            cursor = page.cursor
+        } while cursor != ScanPage.edge
+        return failures
+    }
+
+    private func page(
+        from cursor: [UInt8], matching pattern: Pattern, count: Int, on connection: RedisConnection
+    ) async throws(CancellationError) -> ScanPage? {
+        let scan = RedisCommand(
+            "SCAN", [cursor, Array("MATCH".utf8), pattern.bytes, Array("COUNT".utf8), Array("\(count)".utf8)])
+        guard let reply = try await link.attempt([scan], on: connection)?.first else { return nil }
+        guard let page = ScanPage(reply) else {
+            await link.pause("SCAN was answered with no page of keys", of: connection, probe: scan)
+            return nil
+        }
+        return page
+    }
+
+    private func hits(of patterns: PatternSet, in page: ScanPage) -> [Key] {
+        let hits = page.keys.filter { patterns.matches($0.span) }.map { Key(bytes: $0) }
+        state.withLock { state in
+            state.statistics.keysScanned += page.keys.count
+            state.statistics.keysMatched += hits.count
+        }
+        return hits
+    }
+
+    /// What a round trip takes at best; nil when the connection failed.
+    private func latency(of connection: RedisConnection) async throws(CancellationError) -> Duration? {
+        var best = Duration.seconds(1)
+        for _ in 0..<3 {
+            let start = ContinuousClock.now
+            guard try await link.attempt([RedisCommand("PING")], on: connection) != nil else { return nil }
+            best = min(best, .now - start)
+        }
+        return best
+    }
+}

@@ -1,0 +1,28 @@
+import Redis
+
+/// Whose fault an error is, which decides what follows: the target's is waited for and never counts as an
+/// attempt, an action's own is tried again a few times and then is a dead letter.
+enum Trouble: Hashable, Sendable {
+    /// The target is down, is not ready, can't be written to, or refuses us.
+    case target(String)
+    /// The target is well, and this action doesn't work on it.
+    case action(String)
+
+    /// The first words of the errors by which Redis speaks of itself and not of the key. The last three are a
+    /// Cluster's, which a target is not yet: no key is at fault.
+    private static let targetCodes: Set<Substring> = [
+        "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "MISCONF", "NOREPLICAS",
+        "BUSY",
+        "NOAUTH", "WRONGPASS", "NOPERM", "MOVED", "ASK", "CROSSSLOT",
+    ]
+
+    /// The trouble behind an error reply.
+    init(_ error: RedisErrorReply) {
+        // An unknown command is one that was renamed or forbidden, or it is no Redis.
+        let isTargets = Self.targetCodes.contains(error.code) || error.text.hasPrefix("ERR unknown command")
+        self = isTargets ? .target(error.text) : .action(error.text)
+    }
+
+    /// Whether it is the target's.
+    var isTargets: Bool { if case .target = self { true } else { false } }
+}

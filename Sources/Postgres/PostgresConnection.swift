@@ -1,0 +1,322 @@
+internal import CPostgres
+import Glibc
+
+/// One connection to Postgres by libpq, on a serial executor of its own.
+///
+/// Its calls block that executor's thread and nothing else. Each has a deadline and ends when the task that
+/// waits for it is cancelled. A statement is one call without an `await` in it, so nothing can come between.
+public actor PostgresConnection {
+    private let executor: QueueExecutor
+    private let interrupt = Interrupt()
+    private let handle: Handle
+
+    /// The actor's own queue.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// A connection, ready for statements.
+    ///
+    /// Both ends notice within some seconds that the other's host is gone: keepalives are set here for the
+    /// client and for the server's side of this session.
+    public static func connect(_ settings: PostgresSettings) async throws(PostgresError) -> PostgresConnection {
+        let connection = try PostgresConnection(settings)
+        try await connection.interruptible { connection throws(PostgresError) in
+            try connection.finishConnecting(within: settings.connectTimeout)
+        }
+        try await connection.script(Self.sessionSettings, doing: "setting up the connection")
+        return connection
+    }
+
+    private static let sessionSettings = """
+        SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2;
+        SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+        SET client_min_messages = warning; SET synchronous_commit = on
+        """
+
+    private init(_ settings: PostgresSettings) throws(PostgresError) {
+        executor = QueueExecutor(label: "unstale.postgres")
+        let keywords = [
+            ("dbname", settings.connection), ("fallback_application_name", settings.applicationName),
+            ("client_encoding", "UTF8"), ("keepalives_idle", "2"), ("keepalives_interval", "1"),
+            ("keepalives_count", "2"), ("tcp_user_timeout", "5000"),
+        ]
+        guard let pointer = Self.start(keywords) else {
+            throw PostgresError(code: .connect, message: "out of memory", doing: "connecting to Postgres")
+        }
+        // libpq prints notices to stderr unless told otherwise.
+        PQsetNoticeProcessor(pointer, { _, _ in }, nil)
+        handle = Handle(pointer: pointer)
+    }
+
+    private static func start(_ keywords: [(String, String)]) -> OpaquePointer? {
+        let strings = keywords.flatMap { [strdup($0.0), strdup($0.1)] }
+        defer { strings.forEach { free($0) } }
+        var names = stride(from: 0, to: strings.count, by: 2).map { UnsafePointer(strings[$0]) } + [nil]
+        var values = stride(from: 1, to: strings.count, by: 2).map { UnsafePointer(strings[$0]) } + [nil]
+        return PQconnectStartParams(&names, &values, 1)
+    }
+
+    private func finishConnecting(within timeout: Duration) throws(PostgresError) {
+        let doing = "connecting to Postgres"
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            switch PQconnectPoll(handle.pointer) {
+            case PGRES_POLLING_OK:
+                PQsetnonblocking(handle.pointer, 1)
+                return
+            case PGRES_POLLING_FAILED:
+                throw PostgresError(code: .connect, message: handle.errorMessage, doing: doing)
+            case PGRES_POLLING_WRITING: try wait(for: POLLOUT, until: deadline, doing: doing)
+            default: try wait(for: POLLIN, until: deadline, doing: doing)
+            }
+        }
+    }
+
+    // MARK: Statements
+
+    /// Runs one statement with bound parameters; `binary` asks for results in binary form.
+    public nonisolated func query(
+        _ sql: String, _ parameters: [Parameter] = [], binary: Bool = false, deadline: Duration = .seconds(30),
+        doing: String
+    ) async throws(PostgresError) -> Rows {
+        try await interruptible { connection throws(PostgresError) in
+            try connection.run(within: deadline, doing: doing) {
+                connection.send(sql, parameters, binary: binary)
+            }
+        }
+    }
+
+    /// Runs statements separated by semicolons, without parameters, as one message; returns the last result.
+    @discardableResult
+    public nonisolated func script(
+        _ sql: String, deadline: Duration = .seconds(30), doing: String
+    ) async throws(PostgresError) -> Rows {
+        try await interruptible { connection throws(PostgresError) in
+            try connection.run(within: deadline, doing: doing) { PQsendQuery(connection.handle.pointer, sql) }
+        }
+    }
+
+    private func send(_ sql: String, _ parameters: [Parameter], binary: Bool) -> Int32 {
+        let encoded = parameters.map(\.encoded)
+        let lengths = encoded.map { Int32($0?.count ?? 0) }
+        let formats = parameters.map { $0.isBinary ? Int32(1) : 0 }
+        let types: [Oid] = parameters.map { $0.isBinary ? 1009 : 0 }  // text[]; the server infers the rest
+        var flat: [UInt8] = []
+        let offsets = encoded.map { value -> Int? in
+            defer { flat += value ?? [] }
+            return value == nil ? nil : flat.count
+        }
+        return flat.withUnsafeBytes { buffer in
+            let values = offsets.map { offset in
+                offset.map { buffer.baseAddress.unsafelyUnwrapped.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
+            }
+            return PQsendQueryParams(
+                handle.pointer, sql, Int32(parameters.count), types, values, lengths, formats, binary ? 1 : 0)
+        }
+    }
+
+    private func run(within timeout: Duration, doing: String, _ send: () -> Int32) throws(PostgresError) -> Rows {
+        let deadline = ContinuousClock.now + timeout
+        guard send() == 1 else {
+            throw PostgresError(code: .disconnected, message: handle.errorMessage, doing: doing)
+        }
+        try flush(until: deadline, doing: doing)
+        return try results(until: deadline, doing: doing)
+    }
+
+    private func results(until deadline: ContinuousClock.Instant, doing: String) throws(PostgresError) -> Rows {
+        var rows = Rows(columns: [], affected: 0, bytes: [], values: [])
+        var failure: PostgresError?
+        while let pointer = try nextResult(until: deadline, doing: doing) {
+            let result = Result(pointer: pointer)
+            switch result.status {
+            case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: rows = result.rows
+            case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+                close()
+                throw PostgresError(code: .disconnected, message: "COPY is not possible here", doing: doing)
+            default: failure = failure ?? result.error(doing: doing)
+            }
+        }
+        if let failure {
+            throw PQstatus(handle.pointer) == CONNECTION_OK ? failure : failure.asDisconnected
+        }
+        return rows
+    }
+
+    private func flush(until deadline: ContinuousClock.Instant, doing: String) throws(PostgresError) {
+        while true {
+            switch PQflush(handle.pointer) {
+            case 0: return
+            case 1:
+                // The server may be sending too: what it says must be read, or both sides wait for ever.
+                try wait(for: POLLIN | POLLOUT, until: deadline, doing: doing)
+                try consume(doing: doing)
+            default: throw PostgresError(code: .disconnected, message: handle.errorMessage, doing: doing)
+            }
+        }
+    }
+
+    private func nextResult(until deadline: ContinuousClock.Instant, doing: String) throws(PostgresError)
+        -> OpaquePointer?
+    {
+        while PQisBusy(handle.pointer) != 0 {
+            try wait(for: POLLIN, until: deadline, doing: doing)
+            try consume(doing: doing)
+        }
+        return PQgetResult(handle.pointer)
+    }
+
+    private func consume(doing: String) throws(PostgresError) {
+        guard PQconsumeInput(handle.pointer) == 1 else {
+            throw PostgresError(code: .disconnected, message: handle.errorMessage, doing: doing)
+        }
+    }
+
+    // MARK: Statements that run while the caller does other things
+
+    /// Sends a statement and returns at once. Until `isFinished` or `stop`, nothing else can run here.
+    public nonisolated func start(_ sql: String, doing: String) async throws(PostgresError) {
+        try await interruptible { connection throws(PostgresError) in
+            guard PQsendQuery(connection.handle.pointer, sql) == 1 else {
+                throw PostgresError(code: .disconnected, message: connection.handle.errorMessage, doing: doing)
+            }
+            try connection.flush(until: .now + .seconds(5), doing: doing)
+        }
+    }
+
+    /// Whether the started statement has ended. Its failure is thrown, once.
+    public nonisolated func isFinished(doing: String) async throws(PostgresError) -> Bool {
+        try await interruptible { connection throws(PostgresError) in
+            try connection.consume(doing: doing)
+            guard PQisBusy(connection.handle.pointer) == 0 else { return false }
+            _ = try connection.results(until: .now + .seconds(5), doing: doing)
+            return true
+        }
+    }
+
+    /// Stops the started statement; true if it had come to its end before that.
+    public nonisolated func stop(doing: String) async throws(PostgresError) -> Bool {
+        try await interruptible { connection throws(PostgresError) in
+            connection.cancelStatement()
+            do throws(PostgresError) {
+                _ = try connection.results(until: .now + .seconds(5), doing: doing)
+                return true
+            } catch {
+                guard error.sqlState == "57014" else { throw error }
+                return false
+            }
+        }
+    }
+
+    // MARK: Notifications
+
+    /// Waits until a notification has arrived on a channel that this session LISTENs to, and takes all that
+    /// have; false when `timeout` passed first.
+    public nonisolated func waitForNotification(within timeout: Duration) async throws(PostgresError) -> Bool {
+        try await interruptible { connection throws(PostgresError) in
+            try connection.awaitNotification(until: .now + timeout)
+        }
+    }
+
+    private func awaitNotification(until deadline: ContinuousClock.Instant) throws(PostgresError) -> Bool {
+        let doing = "waiting for the doorbell"
+        while !takeNotifications() {
+            switch poll(for: POLLIN, until: deadline) {
+            case .ready: try consume(doing: doing)
+            case .passed: return false
+            case .interrupted:
+                guard Task.isCancelled else { return false }
+                throw PostgresError(code: .cancelled, message: "cancelled", doing: doing)
+            }
+        }
+        return true
+    }
+
+    /// Ends a `waitForNotification` that is going on, as if its time had passed.
+    public nonisolated func endWait() { interrupt.raise() }
+
+    private func takeNotifications() -> Bool {
+        var any = false
+        while let notification = PQnotifies(handle.pointer) {
+            PQfreemem(notification)
+            any = true
+        }
+        return any
+    }
+
+    // MARK: Waiting
+
+    private enum Wait { case ready, passed, interrupted }
+
+    private func poll(for events: Int32, until deadline: ContinuousClock.Instant) -> Wait {
+        var descriptors = [
+            pollfd(fd: PQsocket(handle.pointer), events: Int16(events), revents: 0),
+            pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        while true {
+            let left = max(.zero, deadline - .now)
+            switch Glibc.poll(&descriptors, 2, Int32(clamping: Int64(left / .milliseconds(1)) + 1)) {
+            case 0: return .passed
+            case ..<0 where errno == EINTR: continue
+            default: return descriptors[1].revents != 0 ? .interrupted : .ready
+            }
+        }
+    }
+
+    private func wait(for events: Int32, until deadline: ContinuousClock.Instant, doing: String)
+        throws(PostgresError)
+    {
+        switch poll(for: events, until: deadline) {
+        case .ready: return
+        case .interrupted:
+            interrupt.end()
+            cancelStatement()
+        case .passed:
+            close()
+            throw PostgresError(code: .timeout, message: "no answer in time", doing: doing)
+        }
+    }
+
+    /// Asks the server to stop the running statement; it then answers with SQLSTATE 57014, or has finished.
+    private func cancelStatement() {
+        guard let cancel = PQgetCancel(handle.pointer) else { return }
+        defer { PQfreeCancel(cancel) }
+        var message = [CChar](repeating: 0, count: 256)
+        PQcancel(cancel, &message, Int32(message.count))
+    }
+
+    /// Runs `body` on the actor; when the task is cancelled meanwhile, the wait inside it is interrupted.
+    private nonisolated func interruptible<Value: Sendable>(
+        _ body: @Sendable (isolated PostgresConnection) throws(PostgresError) -> Value
+    ) async throws(PostgresError) -> Value {
+        let ticket = interrupt.ticket()
+        let outcome: Swift.Result<Value, PostgresError> = await withTaskCancellationHandler {
+            await self.attempt(ticket, body)
+        } onCancel: {
+            interrupt.raise(ticket)
+        }
+        return try outcome.get()
+    }
+
+    private func attempt<Value: Sendable>(
+        _ ticket: Int, _ body: (isolated PostgresConnection) throws(PostgresError) -> Value
+    ) -> Swift.Result<Value, PostgresError> {
+        interrupt.begin(ticket)
+        defer { interrupt.end() }
+        guard !Task.isCancelled else {
+            return .failure(PostgresError(code: .cancelled, message: "cancelled", doing: "waiting for Postgres"))
+        }
+        do {
+            return .success(try body(self))
+        } catch {
+            return .failure(error.sqlState == "57014" && Task.isCancelled ? error.asCancelled : error)
+        }
+    }
+
+    /// Shuts the socket: every later call fails as disconnected.
+    private func close() { shutdown(PQsocket(handle.pointer), Int32(SHUT_RDWR)) }
+}
+
+extension PostgresError {
+    var asDisconnected: PostgresError { PostgresError(code: .disconnected, message: message, doing: doing) }
+    var asCancelled: PostgresError { PostgresError(code: .cancelled, message: message, doing: doing) }
+}

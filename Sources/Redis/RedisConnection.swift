@@ -1,0 +1,63 @@
+import NIOCore
+
+/// One connection to one server. Any number of tasks may have pipelines under way on it; how many and how large
+/// is theirs to bound, for the connection queues what it is given.
+public final class RedisConnection: Sendable {
+    /// Where it leads.
+    public let url: RedisURL
+    private let channel: any Channel
+    private let handler: NIOLoopBound<RedisChannelHandler>
+
+    /// For `connect`: the channel and its handler are set up.
+    init(url: RedisURL, channel: any Channel, handler: NIOLoopBound<RedisChannelHandler>) {
+        self.url = url
+        self.channel = channel
+        self.handler = handler
+    }
+
+    deinit { channel.close(promise: nil) }
+
+    /// Sends commands in one write and waits for their replies, which come in the order of the commands.
+    ///
+    /// An error reply is a value among the others. Throws `disconnected`, `timeout` (no full answer within
+    /// `deadline`) and `protocolViolation`, each of which ends the connection for all who use it, and
+    /// `cancelled`, which doesn't: the replies are dropped when they come. Whenever it throws, any of the
+    /// commands may have been executed.
+    public func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError)
+        -> [RedisReply]
+    {
+        guard let first = commands.first else { return [] }
+        guard !Task.isCancelled else { throw .cancelled }
+        let bytes = CommandFormatter.buffer(of: commands, allocator: channel.allocator)
+        let count = commands.count
+        let outcome = OneShot<[RedisReply], RedisError>(cancellation: .cancelled)
+        channel.eventLoop.execute { [handler] in
+            handler.value.send(bytes, expecting: count, within: deadline, outcome: outcome)
+        }
+        do {
+            return try await outcome.value()
+        } catch {
+            throw error.during("\(first.name)\(count > 1 ? " and \(count - 1) more" : "") on \(url)")
+        }
+    }
+
+    /// Sends one command and waits for its reply; as ``pipeline(_:deadline:)`` in everything else.
+    public func send(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RedisReply {
+        try await pipeline([command], deadline: deadline)[0]
+    }
+
+    /// Whether the connection can still be used, as far as is known here.
+    public var isOpen: Bool { channel.isActive }
+
+    /// Closes the connection; what is under way fails with `disconnected`.
+    public func close() {
+        channel.close(promise: nil)
+    }
+
+    /// Returns when the connection has ended, or when the task is cancelled.
+    public func closed() async {
+        let end = OneShot<Void, RedisError>(cancellation: .cancelled)
+        channel.closeFuture.whenComplete { _ in end.resolve(.success(())) }
+        try? await end.value()
+    }
+}

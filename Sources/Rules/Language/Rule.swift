@@ -1,0 +1,66 @@
+/// Which changes of a table make which keys stale, and what to do about it.
+public struct Rule: Sendable {
+    /// The rule's name, unique among all rules.
+    public let name: Located<String>
+    /// The table whose changes it is about.
+    public let table: Located<TableName>
+    /// Which operations count; TRUNCATE always does.
+    public let operations: [Operation]
+    /// An update counts only if one of these changed; empty: every update counts.
+    public let columns: [Located<String>]
+    /// A change counts only if this is true of it.
+    public let predicate: SQLPredicate?
+    /// A query for the columns of the templates, if they aren't the changed row's own.
+    public let lookup: SQLTemplate?
+    /// Keys to delete.
+    public let delete: Deletion
+    /// Entries to load anew.
+    public let rewarm: [Rewarm]
+    /// Entries to let live a little longer.
+    public let expire: Expiration?
+    /// Counters of generations to increment.
+    public let bump: [Template]
+    /// A message for caches inside of processes.
+    public let publish: Publication?
+    /// Whether a token beside each key keeps readers from storing what they read before the change.
+    public let fence: Bool
+    /// Delete once more after these times, for readers that were filling the entry meanwhile.
+    public let repeatAfter: [Duration]
+    /// Where the rule begins.
+    public let location: FilePosition
+}
+
+extension Rule {
+    /// Which changes concern the rule: what the trigger evaluates.
+    public var condition: Condition {
+        // A row that moves makes both keys stale, so a change of any column that its templates use counts.
+        let changing = columns.isEmpty ? [] : Set(columns.map(\.value)).union(imageColumns)
+        return Condition(operations: operations, columns: changing.sorted(), predicate: predicate?.sql)
+    }
+
+    /// The columns that an image must hold for the rule, sorted.
+    public var imageColumns: [String] { Set(rowColumns.map(\.value.name)).sorted() }
+
+    /// Every place where the rule uses a column of the changed row in a template or as a parameter.
+    var rowColumns: [Located<ImageColumn>] {
+        let placed = templates.flatMap(\.placeholders).map { Located($0.column, $0.location) }
+        let loaders = rewarm.compactMap(\.sql).flatMap(\.uses)
+        let own = (placed + loaders).filter { lookup == nil || $0.value.side != .either }
+        return own + (lookup?.uses ?? [])
+    }
+
+    /// Every place where the rule uses a column of its lookup's result.
+    var lookupColumns: [Located<ImageColumn>] {
+        guard lookup != nil else { return [] }
+        let placed = templates.flatMap(\.placeholders).map { Located($0.column, $0.location) }
+        return (placed + rewarm.compactMap(\.sql).flatMap(\.uses)).filter { $0.value.side == .either }
+    }
+
+    /// All templates of the rule, in the order of its actions.
+    var templates: [Template] {
+        let publication = publish.map { [$0.channel, $0.message] } ?? []
+        return delete.keys + delete.patterns + delete.tags + rewarm.flatMap(\.templates)
+            + (expire?.keys ?? [])
+            + bump + publication
+    }
+}

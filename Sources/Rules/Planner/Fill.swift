@@ -1,0 +1,77 @@
+/// A template whose columns are found by index: what is run for each change.
+struct Fill: Sendable {
+    private enum Step: Sendable {
+        case text([UInt8])
+        case column(ImageColumn.Side, index: Int)
+        case filtered(ImageColumn.Side, index: Int, Placeholder)
+
+        var text: [UInt8] { if case .text(let text) = self { text } else { [] } }
+    }
+
+    /// Whether the result is a pattern.
+    let isGlob: Bool
+    /// Whether it is filled once for each image, and not once for each change.
+    let usesEither: Bool
+    private let steps: [Step]
+    /// The result of a template without columns.
+    private let fixed: [UInt8]?
+    private let capacity: Int
+
+    /// Compiles a template; nil if `index` doesn't know one of its columns.
+    init?(_ template: DeletionTemplate, index: (ImageColumn) -> Int?) {
+        var steps: [Step] = []
+        var capacity = 0
+        for piece in template.pieces {
+            switch piece {
+            case .text(let text):
+                steps.append(.text(text))
+                capacity += text.count
+            case .placeholder(let placeholder):
+                let side = placeholder.column.side
+                guard let index = index(placeholder.column) else { return nil }
+                let isPlain = placeholder.filters.isEmpty
+                steps.append(
+                    isPlain ? .column(side, index: index) : .filtered(side, index: index, placeholder))
+                // Most columns in keys are numbers and UUIDs.
+                capacity += 36
+            }
+        }
+        self.steps = steps
+        self.capacity = capacity
+        isGlob = template.isGlob
+        let placeholders = template.template.placeholders
+        usesEither = placeholders.contains { $0.column.side == .either }
+        fixed = placeholders.isEmpty ? steps.flatMap(\.text) : nil
+    }
+
+    /// The key or pattern; nil where an image is missing, or a column is null and has no default.
+    func callAsFunction(_ rows: RowPair, either: Image?) -> [UInt8]? {
+        if let fixed { return fixed }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(capacity)
+        for step in steps {
+            switch step {
+            case .text(let text):
+                bytes += text
+            case .column(let side, let index):
+                guard let value = rows.image(side, either: either)?[index] else { return nil }
+                append(value, to: &bytes)
+            case .filtered(let side, let index, let placeholder):
+                guard let image = rows.image(side, either: either), let value = placeholder.fill(image[index])
+                else {
+                    return nil
+                }
+                append(value[...], to: &bytes)
+            }
+        }
+        return bytes
+    }
+
+    private func append(_ value: ArraySlice<UInt8>, to bytes: inout [UInt8]) {
+        if isGlob {
+            for byte in value { Pattern.appendEscaped(byte, to: &bytes) }
+        } else {
+            bytes += value
+        }
+    }
+}

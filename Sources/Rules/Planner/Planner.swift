@@ -1,0 +1,55 @@
+/// Turns changes into what they ask of Redis. Pure: no I/O, no clock, the same plan for the same changes.
+public struct Planner: Sendable {
+    /// The rules that `rule` numbers in plans are indexes of.
+    public let rules: [Rule]
+    /// The names of rules whose table has no capture, or whose newest capture (the one with the highest
+    /// number) doesn't know them. Changes that only they care about are not recorded; of those that are, they
+    /// are told more than they asked for.
+    public let uncaptured: [String]
+    private let programs: [Int32: CaptureProgram]
+
+    /// Compiles the rules for the captures whose manifests are given by number.
+    public init(rules: [Rule], manifests: [Int32: Manifest]) {
+        self.rules = rules
+        programs = manifests.mapValues { CaptureProgram($0, rules: rules) }
+        var newest: [TableName: Manifest] = [:]
+        for (_, manifest) in manifests.sorted(by: { $0.key < $1.key }) { newest[manifest.table] = manifest }
+        uncaptured = rules.filter { rule in
+            newest[rule.table.value].map { !rule.isCaptured(by: $0) } ?? true
+        }.map(\.name.value)
+    }
+
+    /// Whether changes of this capture can be planned.
+    public func knows(capture: Int32) -> Bool { programs[capture] != nil }
+
+    /// What the changes ask for. Changes of a capture that the planner doesn't know are left out, and the plan
+    /// says so.
+    public func plan(_ changes: some Sequence<Change>) -> Plan {
+        var plan = Plan()
+        for change in changes {
+            if let program = programs[change.capture] {
+                program.apply(to: change, plan: &plan)
+            } else {
+                plan.unknownCaptures.insert(change.capture)
+            }
+        }
+        return plan
+    }
+
+    /// The templates that the result of a rule's lookup fills. Compile once for the rows of a query.
+    ///
+    /// - Throws: if a template uses a column that the result doesn't have.
+    public func fills(ofRule rule: Int, columns: [String]) throws(MissingLookupColumn) -> LookupFills {
+        try LookupFills(rules[rule], index: rule, columns: columns)
+    }
+
+    /// What the rows that a lookup returned ask for.
+    public func plan(
+        _ call: LookupCall, columns: [String], rows: some Sequence<[[UInt8]?]>
+    ) throws(MissingLookupColumn) -> Plan {
+        let fills = try fills(ofRule: call.rule, columns: columns)
+        var plan = Plan()
+        for row in rows { fills.add(row, of: call, to: &plan) }
+        return plan
+    }
+}

@@ -1,0 +1,27 @@
+/// A piece of a rules file: what is left of YAML once anchors, tags and strange keys are refused.
+struct YAMLNode: Sendable {
+    /// What the piece is.
+    enum Content: Sendable {
+        case scalar(YAMLScalar)
+        case list([YAMLNode])
+        case mapping([(key: YAMLScalar, value: YAMLNode)])
+    }
+
+    let content: Content
+    let location: FilePosition
+
+    /// Whether there is nothing, or what YAML reads as null.
+    var isNull: Bool {
+        guard case .scalar(let scalar) = content else { return false }
+        return scalar.isNull
+    }
+
+    /// What the piece is, for a message: "…, not \(kind)".
+    var kind: String {
+        switch content {
+        case .scalar(let scalar): scalar.isNull ? "nothing" : "'\(scalar.text)'"
+        case .list: "a list"
+        case .mapping: "a mapping"
+        }
+    }
+}

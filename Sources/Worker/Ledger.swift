@@ -1,0 +1,47 @@
+import Capture
+import Postgres
+
+/// A target's row in `unstale.targets`: its cursor and what the worker last knew of it.
+struct Ledger: Sendable {
+    let connection: PostgresConnection
+    let target: String
+
+    struct Entry: Equatable, Sendable {
+        var cursor: Snapshot
+        var cluster: String
+        /// Which Redis was served, as JSON; nil: none yet.
+        var server: String?
+        var state: String
+    }
+
+    func load() async throws(PostgresError) -> Entry? {
+        let rows = try await connection.query(
+            "SELECT cursor, cluster, server, state FROM unstale.targets WHERE name = $1", [.text(target)],
+            doing: "reading the cursor")
+        guard let row = rows.first, let cursor = row.text(0).flatMap(Snapshot.init) else { return nil }
+        return Entry(cursor: cursor, cluster: row.text(1) ?? "", server: row.text(2), state: row.text(3) ?? "{}")
+    }
+
+    /// The cursors of all targets.
+    func cursors() async throws(PostgresError) -> [Snapshot] {
+        let rows = try await connection.query("SELECT cursor FROM unstale.targets", doing: "reading the cursors")
+        return rows.compactMap { $0.text(0).flatMap(Snapshot.init) }
+    }
+
+    /// Stores the row. It need not survive a crash of Postgres: what is served twice is harmless, so the commit
+    /// does not wait for the disk.
+    func store(_ entry: Entry) async throws(PostgresError) {
+        _ = try await connection.query(
+            """
+            INSERT INTO unstale.targets AS t (name, cursor, cluster, server, state)
+            SELECT $1, $2::pg_snapshot, $3, $4, $5::jsonb
+            WHERE pg_catalog.set_config('synchronous_commit', 'off', true) IS NOT NULL
+            ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, cluster = excluded.cluster,
+                server = excluded.server, state = excluded.state, updated_at = now()
+            """,
+            [
+                .text(target), .text(entry.cursor.description), .text(entry.cluster),
+                entry.server.map { .text($0) } ?? .null, .text(entry.state),
+            ], doing: "storing the cursor")
+    }
+}

@@ -1,0 +1,33 @@
+import Capture
+import Rules
+import Synchronization
+
+/// The planner and what it stands on, as the tasks of a session share them.
+final class Planning: Sendable {
+    private let rules: [Rule]
+    private let current: Mutex<Planner>
+
+    init(rules: [Rule], manifests: [Int32: Manifest]) {
+        self.rules = rules
+        current = Mutex(Planner(rules: rules, manifests: manifests))
+    }
+
+    var planner: Planner { current.withLock { $0 } }
+
+    /// Captures were installed meanwhile.
+    func reload(_ manifests: [Int32: Manifest]) {
+        let planner = Planner(rules: rules, manifests: manifests)
+        current.withLock { $0 = planner }
+    }
+
+    /// What it takes to count every row of these tables as changed; nil: of all that rules name.
+    func anyRow(of tables: Set<String>? = nil) -> (plan: Plan, planner: Planner) {
+        let named = Set(rules.map(\.table.value)).filter { tables?.contains($0.description) ?? true }
+        let manifests = named.enumerated().map { number, table in
+            (Int32(number), Manifest(table: table, columns: [], conditions: []))
+        }
+        let planner = Planner(rules: rules, manifests: Dictionary(manifests) { $1 })
+        let changes = manifests.map { Change(capture: $0.0, kind: .anyRow, fired: .max) }
+        return (planner.plan(changes), planner)
+    }
+}

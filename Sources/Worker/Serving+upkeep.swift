@@ -1,0 +1,99 @@
+import Capture
+import Delivery
+import FoundationEssentials
+import Logging
+import ServiceLifecycle
+
+extension Serving {
+    /// Stores the cursor twice a second, if it or anything beside it has changed, and empties the outbox.
+    func keepLedger() async throws -> Never {
+        var stored: Ledger.Entry?
+        var reclaimed = ContinuousClock.now
+        while true {
+            let entry = entry()
+            if entry != stored {
+                try await parts.ledger.store(entry)
+                stored = entry
+            }
+            if .now - reclaimed >= settings.reclaimInterval {
+                try await Outbox(connection: parts.ledger.connection).reclaim(
+                    passed: try await parts.ledger.cursors())
+                reclaimed = .now
+            }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+    }
+
+    /// Stores the cursor a last time.
+    func storeCursor() async throws { try await parts.ledger.store(entry()) }
+
+    private func entry() -> Ledger.Entry {
+        let state = upkeep.withLock { upkeep in
+            (upkeep.server, upkeep.state(pausedReason: parts.monitor.pausedReason, worker: Self.worker))
+        }
+        return Ledger.Entry(
+            cursor: window.acknowledged.snapshot, cluster: start.cluster, server: state.0, state: state.1.json)
+    }
+
+    private static let worker =
+        "\(ProcessInfo.processInfo.hostName) \(ProcessInfo.processInfo.processIdentifier)"
+
+    /// Looks at the capture now and then, and at once when a record told that it had failed.
+    func watchCapture() async throws -> Never {
+        var examined: ContinuousClock.Instant?
+        while true {
+            let isDue = examinationIsDue.withLock { due in
+                defer { due = false }
+                return due
+            }
+            if isDue || examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true {
+                let capture = try await CaptureState.read(planning.planner.rules, parts.ledger.connection)
+                planning.reload(capture.manifests)
+                report(upkeep.withLock { $0.examined(capture) })
+                examined = .now
+            }
+            try await parts.leadership.confirm()
+            try await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func report(_ change: (new: [WorkerState.Problem], over: [WorkerState.Problem])) {
+        for problem in change.new {
+            logger.error("Degraded", metadata: ["table": "\(problem.table)", "reason": "\(problem.reason)"])
+        }
+        for problem in change.over {
+            logger.notice("No longer degraded", metadata: ["table": "\(problem.table)", "was": "\(problem.reason)"])
+        }
+        if !change.over.isEmpty { parts.doorbell.endWait() }
+    }
+
+    /// Tries parked actions again when they are due.
+    func retryParked() async throws -> Never {
+        while true {
+            let due = try await parts.deadLetters.due(target: settings.target)
+            try await withThrowingTaskGroup { group in
+                for letter in due { group.addTask { try await self.retry(letter) } }
+                try await group.waitForAll()
+            }
+            try await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    /// One attempt, one outcome.
+    private func retry(_ letter: DeadLetters.Letter) async throws {
+        let planner = planning.planner
+        var reason: String?
+        do {
+            let plan = try letter.plan(planner)
+            reason = try await parts.deliverer.deliver(plan, planner: planner).first?.reason
+        } catch let error as DeadLetters.UnreadableLetter {
+            reason = error.description
+        }
+        guard let reason else { return try await parts.deadLetters.settle(letter) }
+        if try await parts.deadLetters.failedAgain(letter, reason: reason) {
+            logger.error(
+                "An action is a dead letter now: see 'unstale dead-letters'",
+                metadata: ["rule": "\(letter.rule)", "id": "\(letter.id)", "reason": "\(reason)"])
+        }
+    }
+}

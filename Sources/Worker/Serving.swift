@@ -1,0 +1,215 @@
+import Capture
+import Delivery
+import Logging
+import Postgres
+import Rules
+import ServiceLifecycle
+import Synchronization
+
+/// Serves the outbox to the target: reads batches, plans them, has several at a time delivered, and remembers how
+/// far everything is done.
+final class Serving: Sendable {
+    /// What a session serves with.
+    struct Parts: Sendable {
+        let leadership: Leadership
+        let outbox: Outbox
+        let doorbell: Doorbell
+        let ledger: Ledger
+        let deadLetters: DeadLetters
+        let deliverer: Deliverer
+        let monitor: TargetMonitor
+    }
+
+    /// Where a session begins.
+    struct Start: Sendable {
+        var cursor: Snapshot
+        var cluster: String
+        /// The stored cursor is another cluster's and means nothing here.
+        var isOtherCluster: Bool
+        /// The Redis that the cursor is about, as JSON; nil: none was served yet.
+        var server: String?
+        var state: WorkerState
+        var capture: CaptureState
+    }
+
+    let parts: Parts
+    let start: Start
+    let settings: WorkerSettings
+    let logger: Logger
+    let window: SharedWindow
+    let planning: Planning
+    let upkeep: Mutex<UpkeepState>
+    /// The next look at the capture is due at once.
+    let examinationIsDue = Mutex(true)
+
+    init(_ parts: Parts, start: Start, rules: [Rule], settings: WorkerSettings, logger: Logger) {
+        self.parts = parts
+        self.start = start
+        self.settings = settings
+        self.logger = logger
+        window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: settings.inFlightLimit))
+        planning = Planning(rules: rules, manifests: start.capture.manifests)
+        upkeep = Mutex(UpkeepState(server: start.server, state: start.state))
+    }
+
+    /// Starts a delivery that goes on while the reader reads.
+    private typealias Begin = (@escaping @Sendable () async throws -> Void) -> Void
+
+    private enum Ending { case stopping, drained }
+
+    /// Returns after a graceful shutdown, when what was in flight is done or the grace period is over.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Ending.self) { group in
+            group.addTask { try await self.keepLedger() }
+            group.addTask { try await self.watchCapture() }
+            group.addTask { try await self.retryParked() }
+            group.addTask {
+                try await gracefulShutdown()
+                self.window.close()
+                self.parts.doorbell.endWait()
+                return .stopping
+            }
+            group.addTask {
+                try await self.serveChanges()
+                return .drained
+            }
+            while let ending = try await group.next(), ending == .stopping {}
+            group.cancelAll()
+        }
+        try await storeCursor()
+    }
+
+    private func serveChanges() async throws {
+        try await withThrowingDiscardingTaskGroup { deliveries in
+            try await read { work in deliveries.addTask { try await work() } }
+            await grace { await self.window.waitUntilEmpty() }
+            deliveries.cancelAll()
+        }
+    }
+
+    /// Waits for `body`, but not for longer than the grace period.
+    private func grace(_ body: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup { group in
+            group.addTask { await body() }
+            group.addTask { try? await Task.sleep(for: self.settings.gracePeriod) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Reads until the window is closed, and has each batch delivered by `start`.
+    private func read(_ begin: Begin) async throws {
+        var position = ReadPosition(start.cursor)
+        if start.isOtherCluster {
+            logger.warning("The database is another one than the cursor is about: counting all rows as changed")
+            repairAll(position, begin)
+        }
+        while !window.isClosed {
+            if serverChanged() {
+                position = ReadPosition(.empty)
+                window.reset(to: position)
+            }
+            repairPending(position, begin)
+            guard !window.isFull else {
+                try await parts.doorbell.standDown()
+                await window.waitForRoom()
+                continue
+            }
+            let batch = try await parts.outbox.read(from: position)
+            position = batch.next
+            try await plan(batch, begin)
+            try await parts.doorbell.didRead(records: batch.records, isFull: batch.isFull)
+            if !batch.isFull { try await parts.doorbell.wait() }
+        }
+    }
+
+    /// Whether the target is another Redis than the one that acknowledged what is behind the cursor: it may have
+    /// forgotten deletes, so the window is replayed.
+    private func serverChanged() -> Bool {
+        guard let server = parts.monitor.server else { return false }
+        return upkeep.withLock { upkeep in
+            defer { upkeep.server = server }
+            guard let served = upkeep.server, served != server else { return false }
+            logger.notice("Redis is another one or has restarted: replaying the window")
+            return true
+        }
+    }
+
+    private func plan(_ batch: Batch, _ begin: Begin) async throws {
+        guard !batch.changes.isEmpty else { return window.pass(batch.next) }
+        var planner = planning.planner
+        var plan = planner.plan(batch.changes)
+        if !plan.unknownCaptures.isEmpty {
+            planning.reload(try await CaptureState.manifests(parts.ledger.connection))
+            planner = planning.planner
+            plan = planner.plan(batch.changes)
+            examinationIsDue.withLock { $0 = true }
+            if !plan.unknownCaptures.isEmpty {
+                logger.error("The outbox holds records of a capture that is gone: counting all rows as changed")
+                repairAll(batch.next, begin)
+            }
+        }
+        if !batch.failures.isEmpty {
+            examinationIsDue.withLock { $0 = true }
+            for failure in Set(batch.failures) {
+                logger.warning(
+                    "A capture could not tell which rows changed: its keys go by pattern",
+                    metadata: ["capture": "\(failure.capture)", "reason": "\(failure.reason)"])
+            }
+        }
+        if plan.isEmpty { window.pass(batch.next) } else { deliver(plan, planner, batch.next, begin) }
+    }
+
+    /// Every row of the tables whose capture had a gap counts as changed.
+    private func repairPending(
+        _ position: ReadPosition, _ begin: Begin
+    ) {
+        let pending = upkeep.withLock { $0.takePending() }
+        guard !pending.isEmpty else { return }
+        let tables = Set(pending.keys)
+        logger.notice(
+            "The capture had a gap: counting all rows as changed",
+            metadata: ["tables": "\(tables.sorted().joined(separator: ", "))"])
+        let (plan, planner) = planning.anyRow(of: tables)
+        deliver(plan, planner, position, begin) { self.upkeep.withLock { $0.repaired(pending) } }
+    }
+
+    private func repairAll(
+        _ position: ReadPosition, _ begin: Begin
+    ) {
+        let (plan, planner) = planning.anyRow()
+        deliver(plan, planner, position, begin)
+    }
+
+    private func deliver(
+        _ plan: Plan, _ planner: Planner, _ position: ReadPosition,
+        _ begin: Begin,
+        whenDone: @escaping @Sendable () -> Void = {}
+    ) {
+        let left = plan.patterns.count + plan.repeats.values.reduce(0) { $0 + $1.keys.count + $1.patterns.count }
+        let ticket = window.begin(position, weight: plan.keys.count + plan.lookups.count + left)
+        begin {
+            do {
+                let failures = try await self.parts.deliverer.deliver(plan, planner: planner) {
+                    self.window.lighten(ticket, to: left)
+                }
+                // What failed on its own account is in Postgres before the batch counts as done.
+                try await self.park(failures)
+                whenDone()
+                self.window.finish(ticket)
+            } catch is CancellationError {
+                // Stopped half-way: the cursor stays before it.
+            }
+        }
+    }
+
+    func park(_ failures: [FailedAction]) async throws {
+        guard !failures.isEmpty else { return }
+        try await parts.deadLetters.park(failures, target: settings.target)
+        for failure in failures {
+            logger.warning(
+                "An action failed and will be tried again",
+                metadata: ["rule": "\(failure.rule)", "reason": "\(failure.reason)"])
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import Capture
+import Delivery
+import Logging
+import Postgres
+import Rules
+import ServiceLifecycle
+import Synchronization
+
+/// The worker's life with one set of connections to Postgres: from taking the lead until one of them fails or
+/// the worker is told to stop.
+struct Session: Sendable {
+    let rules: [Rule]
+    let settings: WorkerSettings
+    let target: Target
+    let sweeper: Sweeper
+    let monitor: TargetMonitor
+    let logger: Logger
+
+    /// Returns after a graceful shutdown; throws what ended the session otherwise.
+    func run() async throws {
+        let leader = try await connect()
+        // How the worker is woken decides how it leads, so the first look at the capture comes before that.
+        let wake = try await CaptureState.read(rules, leader).wake
+        let leadership = Leadership(connection: leader, wake: wake)
+        if try await !leadership.tryAcquire() {
+            logger.notice("Standing by: another worker leads")
+            try await cancelWhenGracefulShutdown { try await leadership.acquire() }
+        }
+        let service = try await makeService(leadership, leader, wake: wake)
+        logger.notice("Serving", metadata: ["target": "\(settings.target)", "rules": "\(rules.count)", "wake": "\(wake)"])
+        try await service.run()
+    }
+
+    private func connect() async throws(PostgresError) -> PostgresConnection {
+        try await PostgresConnection.connect(settings.postgres)
+    }
+
+    private func makeService(
+        _ leadership: Leadership, _ leader: PostgresConnection, wake: Wake
+    ) async throws -> Serving {
+        let reader = try await connect()
+        try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
+        let ledger = Ledger(connection: try await connect(), target: settings.target)
+        let capture = try await CaptureState.read(rules, ledger.connection)
+        var lookups: LookupRunner?
+        if !capture.lookups.isEmpty {
+            let connection = try await connect()
+            try await connection.script(
+                TextSetting.pinAll + ";" + LookupRunner.sessionSettings, doing: "setting up lookups")
+            lookups = LookupRunner(connection: connection, statements: capture.lookups)
+        }
+        let connections =
+            wake == .notify ? Doorbell.Connections(listener: leader, lock: try await connect()) : nil
+        let doorbell = Doorbell(connections, sweep: settings.sweep, pace: settings.pace)
+        try await doorbell.open()
+
+        let cluster = try await Cluster.read(reader).description
+        let stored = try await ledger.load()
+        let isOther = stored.map { $0.cluster != cluster } ?? false
+        let start = Serving.Start(
+            cursor: isOther ? .empty : stored?.cursor ?? .empty, cluster: cluster, isOtherCluster: isOther,
+            server: stored?.server, state: WorkerState.decode(stored?.state ?? "{}"), capture: capture)
+        let parts = Serving.Parts(
+            leadership: leadership, outbox: Outbox(connection: reader, pageSize: settings.batchSize),
+            doorbell: doorbell, ledger: ledger,
+            deadLetters: DeadLetters(connection: ledger.connection, policy: settings.retry),
+            deliverer: Deliverer(target: target, sweeper: sweeper, lookups: lookups), monitor: monitor)
+        return Serving(parts, start: start, rules: rules, settings: settings, logger: logger)
+    }
+}

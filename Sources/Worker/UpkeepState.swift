@@ -1,0 +1,65 @@
+import Capture
+
+/// What a session knows of the capture and the target, and which tables have to count as changed. A value.
+struct UpkeepState: Sendable {
+    /// The Redis that the cursor is about, as JSON.
+    var server: String?
+    /// Faults of the capture, as they were last seen.
+    private(set) var problems: [WorkerState.Problem]
+    /// Tables that may have lost changes, and the version of their triggers that will have been made good.
+    private var pending: [String: String] = [:]
+    private var underRepair: Set<String> = []
+    private var confirmedVersions: [String: String]
+
+    /// What was stored when the session began.
+    init(server: String?, state: WorkerState) {
+        self.server = server
+        problems = state.problems
+        confirmedVersions = state.triggerVersions
+    }
+
+    /// Takes note of how the capture is; returns the problems that are new and those that are over.
+    ///
+    /// A trigger that was altered since may have been disabled for a while, and a table that lost changes and
+    /// does so no more lost some: every row of theirs counts as changed.
+    mutating func examined(_ capture: CaptureState) -> (new: [WorkerState.Problem], over: [WorkerState.Problem]) {
+        let now = capture.problems.map { problem in
+            WorkerState.Problem(
+                table: problem.table.description, reason: problem.reason, losesChanges: problem.losesChanges)
+        }
+        let losing = Set(now.filter(\.losesChanges).map(\.table))
+        for (table, version) in capture.triggerVersions {
+            let lost = problems.contains { $0.table == table && $0.losesChanges } && !losing.contains(table)
+            let altered = confirmedVersions[table].map { $0 != version } ?? false
+            if lost || altered {
+                pending[table] = version
+            } else {
+                confirmedVersions[table] = version
+            }
+        }
+        defer { problems = now }
+        return (now.filter { !problems.contains($0) }, problems.filter { !now.contains($0) })
+    }
+
+    /// The tables that nobody has begun to repair yet.
+    mutating func takePending() -> [String: String] {
+        let taken = pending.filter { !underRepair.contains($0.key) }
+        underRepair.formUnion(taken.keys)
+        return taken
+    }
+
+    /// Every row of these tables has counted as changed.
+    mutating func repaired(_ tables: [String: String]) {
+        for (table, version) in tables {
+            confirmedVersions[table] = version
+            underRepair.remove(table)
+            if pending[table] == version { pending[table] = nil }
+        }
+    }
+
+    /// What is stored with the cursor.
+    func state(pausedReason: String?, worker: String) -> WorkerState {
+        WorkerState(
+            pausedReason: pausedReason, problems: problems, triggerVersions: confirmedVersions, worker: worker)
+    }
+}

@@ -1,0 +1,33 @@
+import FoundationEssentials
+
+/// What the worker tells `unstale status` through its target's row.
+public struct WorkerState: Codable, Hashable, Sendable {
+    /// A fault of the capture.
+    public struct Problem: Codable, Hashable, Sendable {
+        /// The table.
+        public var table: String
+        /// What is wrong and what to do, on one line.
+        public var reason: String
+        /// Whether changes of the table may be missing.
+        public var losesChanges: Bool
+    }
+
+    /// Why the target is waited for; nil: it is not.
+    public var pausedReason: String?
+    /// What is degraded.
+    public var problems: [Problem] = []
+    /// For each table a text that changes whenever one of its triggers is altered.
+    public var triggerVersions: [String: String] = [:]
+    /// The worker: host and process.
+    public var worker: String?
+
+    static func decode(_ json: String) -> WorkerState {
+        (try? JSONDecoder().decode(WorkerState.self, from: Data(json.utf8))) ?? WorkerState()
+    }
+
+    var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+}

@@ -1,0 +1,44 @@
+import ArgumentParser
+import Capture
+import Postgres
+import Rules
+
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Checks the rules; given a database, also against its tables and the installed capture.")
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let settings = try await Settings(options)
+        let rules = try settings.rules()
+        guard settings.hasDatabase else {
+            return print("\(rules.rules.count) rules are well-formed; no database was given to check them against")
+        }
+        let connection = try await PostgresConnection.connect(settings.postgres)
+        _ = try await RulesCheck.run(rules, connection)
+        let capture = try await CaptureState.read(rules.rules, connection)
+        guard capture.problems.isEmpty else {
+            throw Failure(.failure, "degraded: " + capture.problems.map(\.reason).joined(separator: "\nunstale: degraded: "))
+        }
+        print("\(rules.rules.count) rules fit the database, and the capture is up to date")
+    }
+}
+
+struct Test: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Runs the tests in the rules files. No server is needed.")
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let outcomes = try await Settings(options).rules().runTests()
+        for outcome in outcomes where !outcome.passed {
+            printError("\(outcome.location): failed: \(outcome.name)")
+            for key in outcome.missing { printError("    missing: \(key)") }
+            for key in outcome.unexpected { printError("    unexpected: \(key)") }
+        }
+        let failed = outcomes.count { !$0.passed }
+        print("\(outcomes.count - failed) passed, \(failed) failed")
+        if failed > 0 { throw ExitCode(Failure.Code.badRules.rawValue) }
+    }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Delivery
+import Postgres
+
+struct DeadLettersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dead-letters",
+        abstract: "Shows and handles actions that failed on their own account.",
+        subcommands: [List.self, Show.self, Redrive.self, Discard.self])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists them, those that are still tried included.")
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            let letters = try await open(options).all()
+            guard !letters.isEmpty else { return print("no dead letters") }
+            for letter in letters {
+                let state = letter.nextAttemptAt.map { "tried again at \($0)" } ?? "dead"
+                print("\(letter.id)\t\(letter.rule)\t\(state)\t\(letter.attempts) attempts\t\(escaped(letter.error))")
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Shows one whole.")
+        @OptionGroup var options: SettingsOptions
+        @Argument(help: "Its number.") var id: Int
+
+        func run() async throws {
+            guard let letter = try await open(options).letter(id) else {
+                throw Failure(.failure, "there is no dead letter \(id)")
+            }
+            print(
+                """
+                id: \(letter.id)
+                target: \(letter.target)
+                rule: \(letter.rule)
+                action: \(escaped(letter.action))
+                error: \(escaped(letter.error))
+                attempts: \(letter.attempts)
+                failed first: \(letter.createdAt)
+                next attempt: \(letter.nextAttemptAt ?? "none, it is dead")
+                """)
+        }
+    }
+
+    struct Redrive: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Has the worker try them again, within seconds.")
+        @OptionGroup var options: SettingsOptions
+        @OptionGroup var which: Selection
+
+        func run() async throws {
+            print("redriven: \(try await open(options).redrive(which.ids))")
+        }
+    }
+
+    struct Discard: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Throws them away: their keys may stay stale.")
+        @OptionGroup var options: SettingsOptions
+        @OptionGroup var which: Selection
+
+        func run() async throws {
+            print("discarded: \(try await open(options).discard(which.ids))")
+        }
+    }
+
+    /// Some by number, or all that are dead.
+    struct Selection: ParsableArguments {
+        @Argument(help: "Their numbers.") var numbers: [Int] = []
+        @Flag(help: "All that are dead.") var all = false
+
+        var ids: [Int]? { all ? nil : numbers }
+
+        func validate() throws {
+            guard all != !numbers.isEmpty else { throw ValidationError("name dead letters by number, or give --all") }
+        }
+    }
+}
+
+private func open(_ options: SettingsOptions) async throws -> DeadLetters {
+    DeadLetters(connection: try await PostgresConnection.connect(try await Settings(options).postgres))
+}
+
+/// Text from data, safe for a terminal: control characters are written as escapes.
+func escaped(_ text: String) -> String {
+    text.unicodeScalars.reduce(into: "") { result, scalar in
+        if scalar.properties.generalCategory == .control {
+            result += scalar.escaped(asASCII: true)
+        } else {
+            result.unicodeScalars.append(scalar)
+        }
+    }
+}

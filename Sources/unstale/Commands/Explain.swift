@@ -1,0 +1,100 @@
+import ArgumentParser
+import Capture
+import Delivery
+import Postgres
+import Redis
+import Rules
+
+struct Explain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Says which keys a statement would delete, or which rules can make a key stale.")
+
+    @OptionGroup var options: SettingsOptions
+
+    @Option(help: "A statement: it is run in a transaction that is rolled back.")
+    var sql: String?
+
+    @Option(help: "A key.")
+    var key: String?
+
+    func validate() throws {
+        guard (sql == nil) != (key == nil) else { throw ValidationError("give either --sql or --key") }
+    }
+
+    func run() async throws {
+        let settings = try await Settings(options)
+        let rules = try settings.rules()
+        if let key {
+            explain(key: key, rules)
+        } else if let sql {
+            try await explain(sql: sql, rules, settings)
+        }
+    }
+
+    // MARK: A key
+
+    private func explain(key: String, _ rules: RuleSet) {
+        let matches = rules.rules(thatMayStale: key)
+        guard !matches.isEmpty else { return print("no rule can make this key stale") }
+        for match in matches {
+            let rule = match.rule
+            print("\(rule.name.value) (\(rule.location)): \(escaped(match.template.source))")
+            let operations = rule.operations.map(\.rawValue).joined(separator: ", ")
+            print("    \(operations) on \(rule.table.value)" + (rule.lookup == nil ? "" : ", by its lookup"))
+            let columns = rule.condition.columns
+            print("    " + (columns.isEmpty ? "an update of any column" : "an update of \(columns.joined(separator: ", "))"))
+            if let predicate = rule.predicate { print("    where \(escaped(predicate.sql))") }
+            for binding in match.bindings {
+                print("    \(binding.placeholder.column.name) = \(escaped(binding.value))")
+            }
+        }
+    }
+
+    // MARK: A statement
+
+    private func explain(sql: String, _ rules: RuleSet, _ settings: Settings) async throws {
+        let url = try settings.redis()
+        let connection = try await PostgresConnection.connect(settings.postgres)
+        let capture = try await CaptureState.read(rules.rules, connection)
+        for problem in capture.problems { printError("unstale: degraded: \(problem.reason)") }
+        try await connection.script("BEGIN; " + TextSetting.pinAll, doing: "explaining the statement")
+        let affected = try await affectedRows(sql, connection)
+        let batch = try await Outbox(connection: connection).readOwnTransaction()
+        var explanations: [(rule: Rule, plan: Plan)] = []
+        for rule in rules.rules {
+            let planner = Planner(rules: [rule], manifests: capture.manifests)
+            var plan = planner.plan(batch.changes)
+            // In this very transaction, lookups see what the statement did.
+            let lookups = LookupRunner(connection: connection, statements: capture.lookups)
+            let found = try await lookups.run(plan.lookups, planner: planner)
+            for failure in found.failures { printError("unstale: \(failure.reason)") }
+            plan.merge(found.plan)
+            if !plan.isEmpty { explanations.append((rule, plan)) }
+        }
+        try await connection.script("ROLLBACK", doing: "explaining the statement")
+        print("\(affected) rows affected, \(batch.changes.count) changes captured; rolled back")
+        guard !explanations.isEmpty else { return print("no rule fires") }
+        try await ExplainedKeys.with(url) { keys in
+            for (rule, plan) in explanations {
+                print("\(rule.name.value) (\(rule.location))")
+                for planned in plan.keys {
+                    let state = try await keys.exists(planned.key) ? "exists" : "not cached"
+                    print("    key \(escaped(planned.key.description)): \(state)")
+                }
+                for planned in plan.patterns {
+                    print("    pattern \(escaped(planned.pattern.description)): \(try await keys.count(planned.pattern)) keys exist")
+                }
+            }
+        }
+    }
+
+    /// Runs the statement; what the server has against it is the user's to mend.
+    private func affectedRows(_ sql: String, _ connection: PostgresConnection) async throws -> Int {
+        do throws(PostgresError) {
+            return try await connection.query(sql, doing: "running the statement").affected
+        } catch {
+            guard error.sqlState != nil, !error.isServerTrouble else { throw error }
+            throw Failure(.badRules, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Capture
+import Delivery
+import Logging
+import Postgres
+import ServiceLifecycle
+import Worker
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Runs the worker until SIGTERM or SIGINT.",
+        discussion: "It waits for a Postgres or a Redis that can't be reached. A second worker stands by.")
+
+    @OptionGroup var options: SettingsOptions
+    @OptionGroup var capture: CaptureOptions
+
+    @Flag(help: "Install the capture first.")
+    var install = false
+
+    @Option(help: "How long what is in flight may take to finish at the end [UNSTALE_GRACE_PERIOD, grace.period]; default: 10s.")
+    var gracePeriod: String?
+
+    @Option(help: "Attempts of an action that fails, the first included [UNSTALE_ATTEMPTS, attempts]; default: 5.")
+    var attempts: String?
+
+    func run() async throws {
+        var flags = capture.flags
+        flags["grace.period"] = gracePeriod
+        flags["attempts"] = attempts
+        let settings = try await Settings(options, flags)
+        let rules = try settings.rules()
+        let logger = try settings.logger()
+        var worker = WorkerSettings(postgres: settings.postgres)
+        worker.gracePeriod = try settings.duration("grace.period", default: worker.gracePeriod)
+        worker.retry.attempts = try settings.number("attempts", default: worker.retry.attempts)
+        worker.pace = try settings.duration("pace", default: worker.pace)
+        worker.captureCheckInterval = try settings.duration("check.interval", default: worker.captureCheckInterval)
+        let redis = try settings.redis()
+        if install {
+            let captureSettings = try settings.capture()
+            let connection = try await PostgresConnection.connect(settings.postgres)
+            let steps = try await Installer(connection: connection, lockTimeout: try settings.lockTimeout())
+                .install(rules, captureSettings, workerRole: settings.text("worker.role"))
+            for step in steps { logger.info("Installed", metadata: ["step": "\(step)"]) }
+        }
+        logger.notice(
+            "Starting",
+            metadata: [
+                "version": "\(Unstale.configuration.version)", "rules": "\(rules.rules.count)", "redis": "\(redis)",
+            ])
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(
+                        service: Worker(rules: rules.rules, settings: worker, redis: redis, logger: logger),
+                        successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        logger.notice("Stopped")
+    }
+}

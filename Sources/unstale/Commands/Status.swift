@@ -1,0 +1,59 @@
+import ArgumentParser
+import Capture
+import FoundationEssentials
+import Postgres
+import Worker
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows each target's cursor, lag, backlog and dead letters, and whether the capture is up to date.")
+
+    @OptionGroup var options: SettingsOptions
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    /// What is printed.
+    struct Report: Codable {
+        var workerIsRunning: Bool
+        var degraded: [String]
+        var targets: [TargetStatus]
+    }
+
+    func run() async throws {
+        let settings = try await Settings(options)
+        let rules = try settings.rules()
+        let connection = try await PostgresConnection.connect(settings.postgres)
+        let capture = try await CaptureState.read(rules.rules, connection)
+        let report = Report(
+            workerIsRunning: try await Leadership.isTaken(connection), degraded: capture.problems.map(\.reason),
+            targets: try await TargetStatus.all(connection))
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            show(report)
+        }
+    }
+
+    private func show(_ report: Report) {
+        print("worker: \(report.workerIsRunning ? "running" : "none is running")")
+        print("capture: \(report.degraded.isEmpty ? "up to date" : "degraded")")
+        for reason in report.degraded { print("    \(escaped(reason))") }
+        if report.targets.isEmpty { print("no target has been served yet") }
+        for target in report.targets {
+            print(
+                """
+                target \(target.target):
+                    state: \(target.pausedReason.map { "paused: \(escaped($0))" } ?? "connected")
+                    cursor: \(target.cursor)
+                    lag: \(Int(target.lagSeconds * 1_000)) ms
+                    backlog: \(target.backlog) records
+                    retrying: \(target.retrying)
+                    dead letters: \(target.deadLetters)
+                    updated: \(target.updatedAt) by \(target.worker ?? "nobody")
+                """)
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import NIOPosix
+import Redis
+import Rules
+
+/// Asks a Redis what is there, and changes nothing.
+struct ExplainedKeys {
+    private let connection: RedisConnection
+
+    /// Lends a connection.
+    static func with<Value>(_ url: RedisURL, _ body: (ExplainedKeys) async throws -> Value) async throws -> Value {
+        let connection = try await RedisConnection.connect(to: url)
+        defer { connection.close() }
+        return try await body(ExplainedKeys(connection: connection))
+    }
+
+    func exists(_ key: Key) async throws -> Bool {
+        guard case .integer(let count) = try await send(RedisCommand("EXISTS", [key.bytes])) else { return false }
+        return count > 0
+    }
+
+    /// How many keys a pattern matches, by one full SCAN.
+    func count(_ pattern: Pattern) async throws -> Int {
+        var cursor = Array("0".utf8)
+        // SCAN may return a key more than once.
+        var keys: Set<[UInt8]> = []
+        repeat {
+            let arguments = [cursor, Array("MATCH".utf8), pattern.bytes, Array("COUNT".utf8), Array("1000".utf8)]
+            guard case .array(let page) = try await send(RedisCommand("SCAN", arguments)), page.count == 2,
+                case .bulk(let next) = page[0], case .array(let found) = page[1]
+            else { break }
+            for case .bulk(let key) in found { keys.insert(key) }
+            cursor = next
+        } while cursor != Array("0".utf8)
+        return keys.count
+    }
+
+    private func send(_ command: RedisCommand) async throws -> RedisReply {
+        let reply = try await connection.send(command, deadline: .seconds(5))
+        if case .error(let error) = reply { throw Failure(.unavailable, "asking Redis: \(error.text)") }
+        return reply
+    }
+}

@@ -1,0 +1,116 @@
+import Capture
+import Configuration
+import FoundationEssentials
+import Logging
+import Postgres
+import Redis
+import Rules
+import SystemPackage
+
+/// The settings of one command: flags, then `UNSTALE_…` environment variables, then the `--config` file.
+struct Settings {
+    private let reader: ConfigReader
+    private let environment = ProcessInfo.processInfo.environment
+
+    init(_ options: SettingsOptions, _ flags: [String: String] = [:]) async throws {
+        let values = options.flags.merging(flags) { $1 }.map { key, value in
+            (AbsoluteConfigKey(key.split(separator: ".").map(String.init)), ConfigValue(.string(value), isSecret: key.hasSuffix("url")))
+        }
+        let secrets = SecretsSpecifier<String, String>.specific(["UNSTALE_DATABASE_URL", "UNSTALE_REDIS_URL"])
+        var providers: [any ConfigProvider] = [
+            InMemoryProvider(values: Dictionary(values) { $1 }),
+            EnvironmentVariablesProvider(secretsSpecifier: secrets).prefixKeys(with: "unstale"),
+        ]
+        if let path = options.config {
+            do {
+                providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(path)))
+            } catch {
+                let words = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+                throw Failure(.badSettings, "reading the settings in \(path): \(words)")
+            }
+        }
+        reader = ConfigReader(providers: providers)
+    }
+
+    /// A text; an empty one counts as left out.
+    func text(_ key: String) -> String? {
+        reader.string(forKey: ConfigKey(key.split(separator: ".").map(String.init))).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// A number, at least `minimum`.
+    func number(_ key: String, default value: Int, minimum: Int = 1) throws(Failure) -> Int {
+        guard let text = text(key) else { return value }
+        guard let number = Int(text), number >= minimum else {
+            throw Failure(.badSettings, "\(key): '\(text)' is no number from \(minimum) up")
+        }
+        return number
+    }
+
+    /// A duration as the rules write them: 250ms, 5s, 15m.
+    func duration(_ key: String, default value: Duration) throws(Failure) -> Duration {
+        guard let text = text(key) else { return value }
+        guard let duration = Duration(ruleText: text) else {
+            throw Failure(.badSettings, "\(key): '\(text)' is no duration such as 250ms, 5s or 15m")
+        }
+        return duration
+    }
+
+    private func choice<Value: RawRepresentable & CaseIterable>(
+        _ key: String, default value: Value
+    ) throws(Failure) -> Value where Value.RawValue == String {
+        guard let text = text(key) else { return value }
+        guard let choice = Value(rawValue: text) else {
+            let choices = Value.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Failure(.badSettings, "\(key): '\(text)' is none of \(choices)")
+        }
+        return choice
+    }
+
+    // MARK: What commands ask for
+
+    /// How to reach the database.
+    var postgres: PostgresSettings { PostgresSettings(connection: text("database.url") ?? "") }
+
+    /// Whether a database was named at all.
+    var hasDatabase: Bool {
+        text("database.url") != nil
+            || ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGPORT"].contains { environment[$0] != nil }
+    }
+
+    /// Whether a Redis was named at all.
+    var hasRedis: Bool { text("redis.url") != nil }
+
+    /// Where the target is.
+    func redis() throws(Failure) -> RedisURL {
+        do {
+            return try RedisURL(text("redis.url") ?? "redis://127.0.0.1:6379")
+        } catch {
+            throw Failure(.badSettings, "redis.url: \(error)")
+        }
+    }
+
+    /// The rules, none of which is beyond what the worker does.
+    func rules() throws(RulesError) -> RuleSet {
+        let rules = try RuleSet.load([text("rules") ?? "rules"])
+        guard rules.unsupported.isEmpty else { throw RulesError(diagnostics: rules.unsupported) }
+        return rules
+    }
+
+    /// What install needs to know.
+    func capture() throws(Failure) -> CaptureSettings {
+        CaptureSettings(
+            wake: try choice("wake", default: .notify),
+            replayWindow: try duration("replay.window", default: .seconds(900)),
+            rowLimit: try number("row.limit", default: 50_000), always: text("always") == "true")
+    }
+
+    /// The log, to stderr.
+    func logger() throws(Failure) -> Logger {
+        let level = try choice("log.level", default: Logger.Level.info)
+        let format = try choice("log.format", default: LogFormat.text)
+        var logger = Logger(label: "unstale", factory: format.handler)
+        logger.logLevel = level
+        return logger
+    }
+}
+

@@ -1,0 +1,91 @@
+import Delivery
+import Logging
+import Redis
+import Rules
+import Synchronization
+import TestSupport
+
+/// What a target tells its owner.
+final class Story: Sendable {
+    private let content = Mutex((identities: [RedisIdentity](), states: [TargetState]()))
+
+    var identities: [RedisIdentity] { content.withLock { $0.identities } }
+    var states: [TargetState] { content.withLock { $0.states } }
+
+    /// How often the target began to be waited for.
+    var pauses: Int {
+        let states = self.states
+        return zip([.connecting] + states, states).count { before, after in
+            if case .paused = before { return false }
+            if case .paused = after { return true }
+            return false
+        }
+    }
+
+    func tell(_ identity: RedisIdentity) { content.withLock { $0.identities.append(identity) } }
+    func tell(_ state: TargetState) { content.withLock { $0.states.append(state) } }
+}
+
+/// Counts what several tasks do.
+final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func increment() { count.withLock { $0 += 1 } }
+}
+
+/// Lends a target that runs.
+func withTarget(
+    _ url: RedisURL, options: TargetOptions = .init(), _ body: (Target, Story) async throws -> Void
+) async throws {
+    let story = Story()
+    let target = Target(
+        url, options: options, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+        onIdentity: { story.tell($0) }, onState: { story.tell($0) })
+    try await withThrowingTaskGroup { group in
+        group.addTask { await target.run() }
+        try await body(target, story)
+        group.cancelAll()
+    }
+}
+
+/// Lends a target and its sweeper, both running.
+func withSweeper(
+    _ url: RedisURL, options: SweepOptions = .init(), _ body: (Sweeper, Target) async throws -> Void
+) async throws {
+    try await withTarget(url) { target, _ in
+        let sweeper = Sweeper(
+            target, options: options,
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        try await withThrowingTaskGroup { group in
+            group.addTask { await sweeper.run() }
+            try await body(sweeper, target)
+            group.cancelAll()
+        }
+    }
+}
+
+/// A client of the test's own.
+struct Client {
+    let connection: RedisConnection
+
+    init(_ url: RedisURL) async throws { connection = try await RedisConnection.connect(to: url) }
+
+    func set(_ keys: [Key]) async throws {
+        _ = try await connection.pipeline(
+            keys.map { RedisCommand("SET", [$0.bytes, [49]]) }, deadline: .seconds(30))
+    }
+
+    func existing(_ keys: [Key]) async throws -> Set<Key> {
+        let replies = try await connection.pipeline(
+            keys.map { RedisCommand("EXISTS", [$0.bytes]) }, deadline: .seconds(30))
+        return Set(zip(keys, replies).filter { $1 == .integer(1) }.map(\.0))
+    }
+
+    func send(_ words: String...) async throws -> RedisReply {
+        var command = RedisCommand()
+        for word in words { command.append(Array(word.utf8)) }
+        return try await connection.send(command, deadline: .seconds(30))
+    }
+}

@@ -1,0 +1,55 @@
+import Testing
+
+@testable import Redis
+
+@Suite struct RedisURLTests {
+    @Test(arguments: [
+        ("redis://localhost", "redis://localhost:6379/0"),
+        ("REDIS://10.0.0.1:7000/3", "redis://10.0.0.1:7000/3"),
+        ("redis://host:6380/", "redis://host:6380/0"),
+        ("redis://:p%40ss%2Fword@host/1", "redis://:***@host:6379/1"),
+        ("redis://app:secret@[::1]:6379", "redis://app:***@[::1]:6379/0"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("unix://app:secret@/run/a%20b.sock?db=2", "unix://app:***@/run/a b.sock?db=2"),
+    ])
+    func parses(text: String, description: String) throws {
+        let url = try RedisURL(text)
+        #expect(url.description == description)
+        #expect("\(String(reflecting: url))\([url])".contains("secret") == false)
+    }
+
+    @Test func decodesUserAndPassword() throws {
+        let url = try RedisURL("redis://us%3Aer:p%40ss%2Fw%C3%B6rd@host/1")
+        #expect(url.user == "us:er")
+        #expect(url.password == "p@ss/wörd")
+        #expect(url.address == .tcp(host: "host", port: 6379))
+        #expect(try RedisURL("redis://[::1]").address == .tcp(host: "::1", port: 6379))
+    }
+
+    @Test(arguments: [
+        ("rediss://host", "the Redis URL has rediss://, which is not yet supported"),
+        ("redis+sentinel://a,b/master", "the Redis URL has redis+sentinel://, which is not yet supported"),
+        ("redis+cluster://a", "the Redis URL has redis+cluster://, which is not yet supported"),
+        ("http://host", "the Redis URL has the unknown scheme http://; known are redis:// and unix://"),
+        ("localhost:6379", "the Redis URL is written redis://host:port/database or unix:///path"),
+        ("", "the Redis URL is written redis://host:port/database or unix:///path"),
+        ("redis:///1", "the Redis URL names no host"),
+        ("redis://host/one", "the Redis URL has no number for a database: one"),
+        ("redis://host/-1", "the Redis URL has no number for a database: -1"),
+        ("redis://host?timeout=3", "the Redis URL has the unknown parameter timeout"),
+        ("unix://relative", "the Redis URL takes an absolute path, as in unix:///run/redis/redis.sock"),
+        (
+            "redis://user@host",
+            "the Redis URL has a user but no password; a password alone is written redis://:password@host"
+        ),
+        (
+            "redis://:a#b@host",
+            "the Redis URL can't be parsed: characters such as / # ? @ in a password are written %2F %23 %3F %40"
+        ),
+    ])
+    func refuses(text: String, message: String) {
+        let error = #expect(throws: RedisError.self) { try RedisURL(text) }
+        #expect(error?.code == .invalidURL)
+        #expect(error?.description == message)
+    }
+}

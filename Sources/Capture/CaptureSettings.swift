@@ -24,7 +24,8 @@ public struct CaptureSettings: Sendable {
 
     /// Settings with DESIGN's defaults.
     public init(
-        wake: Wake = .notify, replayWindow: Duration = .seconds(900), rowLimit: Int = 50_000, always: Bool = false
+        wake: Wake = .notify, replayWindow: Duration = .seconds(900), rowLimit: Int = 50_000,
+        always: Bool = false
     ) {
         self.wake = wake
         self.replayWindow = replayWindow

@@ -23,7 +23,7 @@ actor Link {
     private static let ping = RedisCommand("PING")
 
     /// - Parameters:
-    ///   - onIdentity: told which server was reached, before anything is sent to it.
+    ///   - onIdentity: told which server was reached, before the connection is given to anybody.
     ///   - onState: told each change of the state.
     ///   - isTrouble: whether an error is the target's and not the command's.
     init(
@@ -108,9 +108,10 @@ actor Link {
     /// A connection to a server that takes commands, and which server that is.
     private func connect() async throws(RedisError) -> (RedisConnection, RedisIdentity) {
         let connection = try await RedisConnection.connect(to: url, options: options.connection)
-        let identity = try await connection.identity(deadline: options.deadline)
         let reply = try await connection.send(probe, deadline: options.deadline)
         if case .error(let error) = reply, isTrouble(error) { throw RedisError(.refused, error.text) }
+        // After the probe: a server that was a replica until then has another identity as a master.
+        let identity = try await connection.identity(deadline: options.deadline)
         await onIdentity(identity)
         return (connection, identity)
     }
@@ -126,16 +127,15 @@ actor Link {
     }
 
     private func check(_ connection: RedisConnection, _ identity: RedisIdentity) async {
-        do {
-            while true {
-                try await Task.sleep(for: options.checkInterval)
-                guard try await connection.identity(deadline: options.deadline) == identity else {
-                    return pause("the server's role or history has changed", of: connection)
-                }
+        while (try? await Task.sleep(for: options.checkInterval)) != nil {
+            do throws(RedisError) {
+                if try await connection.identity(deadline: options.deadline) == identity { continue }
+                pause("the server's role or history has changed", of: connection)
+            } catch {
+                if error.code != .cancelled { pause(error.description, of: connection) }
             }
-        } catch let error as RedisError {
-            pause(error.description, of: connection)
-        } catch {}  // cancelled
+            return
+        }
     }
 
     private func resume(with connection: RedisConnection) {

@@ -43,11 +43,14 @@ public final class Sweeper: Sendable {
     /// What it has done.
     public var statistics: SweepStatistics { state.withLock { $0.statistics } }
 
-    /// Serves patterns until the task is cancelled; then all who wait get a `CancellationError`. Called once.
+    /// Serves patterns until the task is cancelled or the target's `run()` has ended; then all who wait get a
+    /// `CancellationError`. Called once.
     public func run() async {
         await withTaskGroup { group in
             group.addTask { await self.link.run() }
             group.addTask { try? await self.servePatterns() }
+            await group.next()
+            group.cancelAll()
         }
         let waiting = state.withLock { state in
             state.hasEnded = true
@@ -60,7 +63,7 @@ public final class Sweeper: Sendable {
     /// Returns the keys among them that can't be deleted by their own fault. However long the target is in
     /// trouble, this waits for it.
     ///
-    /// Throws when the task is cancelled or ``run()`` has ended.
+    /// Throws when the task is cancelled or ``run()`` has ended; any of the keys may have been deleted.
     public func sweep(_ patterns: [Pattern]) async throws(CancellationError) -> [Failure] {
         guard !patterns.isEmpty else { return [] }
         let outcome = Outcome(cancellation: CancellationError())

@@ -12,9 +12,9 @@ public final class Target: Sendable {
     /// A target; ``run()`` connects to it.
     ///
     /// - Parameters:
-    ///   - onIdentity: told which server was reached, at every connection, before anything is deleted there.
-    ///     Deletes wait until it returns, so it must not wait for one. A server other than the last may lack
-    ///     what that one had acknowledged.
+    ///   - onIdentity: told which server was reached, at every connection, before anything that it deletes
+    ///     counts as deleted. Deletes wait until it returns, so it must not wait for one. A server other than
+    ///     the last may lack what that one had acknowledged.
     ///   - onState: told each change of ``state``, in order. It must not block.
     public init(
         _ url: RedisURL, options: TargetOptions = .init(), logger: Logger,

@@ -36,7 +36,9 @@ struct Result: ~Copyable {
                 }
                 let length = Int(PQgetlength(pointer, row, column))
                 values.append((bytes.count, length))
-                bytes.append(contentsOf: UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: length))
+                bytes.append(
+                    contentsOf: UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: length)
+                )
             }
         }
         let affected = Int(String(cString: PQcmdTuples(pointer))) ?? 0

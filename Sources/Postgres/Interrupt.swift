@@ -33,11 +33,14 @@ final class Interrupt: Sendable {
 
     /// The running call has ended, or has heard of its cancellation.
     func end() {
-        state.withLock { state in
-            state.running = nil
-            var count: UInt64 = 0
-            _ = read(descriptor, &count, MemoryLayout.size(ofValue: count))
-        }
+        state.withLock { $0.running = nil }
+        drain()
+    }
+
+    /// The running call has woken up.
+    func drain() {
+        var count: UInt64 = 0
+        _ = read(descriptor, &count, MemoryLayout.size(ofValue: count))
     }
 
     /// Wakes the call with this ticket, if it is running; without a ticket, whichever is.

@@ -1,5 +1,7 @@
 internal import CPostgres
+import Dispatch
 import Glibc
+import Synchronization
 
 /// One connection to Postgres by libpq, on a serial executor of its own.
 ///
@@ -8,7 +10,14 @@ import Glibc
 public actor PostgresConnection {
     private let executor: QueueExecutor
     private let interrupt = Interrupt()
+    private let waitIsOver = Atomic(false)
     private let handle: Handle
+    /// Names of prepared statements by their SQL.
+    private var preparedNames: [String: String] = [:]
+
+    /// The queue, for tasks that do little but call this connection: on it they need no change of threads. What
+    /// else they start must run elsewhere, for the queue stands still while the connection waits.
+    public nonisolated var taskExecutor: any TaskExecutor { executor }
 
     /// The actor's own queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -17,7 +26,8 @@ public actor PostgresConnection {
     ///
     /// Both ends notice within some seconds that the other's host is gone: keepalives are set here for the
     /// client and for the server's side of this session.
-    public static func connect(_ settings: PostgresSettings) async throws(PostgresError) -> PostgresConnection {
+    public static func connect(_ settings: PostgresSettings) async throws(PostgresError) -> PostgresConnection
+    {
         let connection = try PostgresConnection(settings)
         try await connection.interruptible { connection throws(PostgresError) in
             try connection.finishConnecting(within: settings.connectTimeout)
@@ -29,11 +39,15 @@ public actor PostgresConnection {
     private static let sessionSettings = """
         SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2;
         SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
-        SET client_min_messages = warning; SET synchronous_commit = on
+        SET client_min_messages = warning; SET synchronous_commit = on;
+        SET default_transaction_isolation = 'read committed'
         """
 
     private init(_ settings: PostgresSettings) throws(PostgresError) {
         executor = QueueExecutor(label: "unstale.postgres")
+        if let mistake = ConnectionString.mistake(in: settings.connection) {
+            throw PostgresError(code: .connect, message: mistake, doing: "connecting to Postgres")
+        }
         let keywords = [
             ("dbname", settings.connection), ("fallback_application_name", settings.applicationName),
             ("client_encoding", "UTF8"), ("keepalives_idle", "2"), ("keepalives_interval", "1"),
@@ -74,15 +88,29 @@ public actor PostgresConnection {
     // MARK: Statements
 
     /// Runs one statement with bound parameters; `binary` asks for results in binary form.
+    ///
+    /// A statement that is `prepared` is parsed and planned once in the session; it must be one of a few, for it
+    /// is never forgotten.
     public nonisolated func query(
-        _ sql: String, _ parameters: [Parameter] = [], binary: Bool = false, deadline: Duration = .seconds(30),
-        doing: String
+        _ sql: String, _ parameters: [Parameter] = [], binary: Bool = false, prepared: Bool = false,
+        deadline: Duration = .seconds(30), doing: String
     ) async throws(PostgresError) -> Rows {
         try await interruptible { connection throws(PostgresError) in
-            try connection.run(within: deadline, doing: doing) {
-                connection.send(sql, parameters, binary: binary)
+            let name = prepared ? try connection.prepare(sql, within: deadline, doing: doing) : nil
+            return try connection.run(within: deadline, doing: doing) {
+                connection.send(sql, name: name, parameters, binary: binary)
             }
         }
+    }
+
+    private func prepare(_ sql: String, within timeout: Duration, doing: String) throws(PostgresError)
+        -> String
+    {
+        if let name = preparedNames[sql] { return name }
+        let name = "unstale_\(preparedNames.count + 1)"
+        _ = try run(within: timeout, doing: doing) { PQsendPrepare(handle.pointer, name, sql, 0, nil) }
+        preparedNames[sql] = name
+        return name
     }
 
     /// Runs statements separated by semicolons, without parameters, as one message; returns the last result.
@@ -95,7 +123,7 @@ public actor PostgresConnection {
         }
     }
 
-    private func send(_ sql: String, _ parameters: [Parameter], binary: Bool) -> Int32 {
+    private func send(_ sql: String, name: String?, _ parameters: [Parameter], binary: Bool) -> Int32 {
         let encoded = parameters.map(\.encoded)
         let lengths = encoded.map { Int32($0?.count ?? 0) }
         let formats = parameters.map { $0.isBinary ? Int32(1) : 0 }
@@ -107,14 +135,23 @@ public actor PostgresConnection {
         }
         return flat.withUnsafeBytes { buffer in
             let values = offsets.map { offset in
-                offset.map { buffer.baseAddress.unsafelyUnwrapped.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
+                offset.map {
+                    buffer.baseAddress.unsafelyUnwrapped.advanced(by: $0).assumingMemoryBound(to: CChar.self)
+                }
             }
-            return PQsendQueryParams(
-                handle.pointer, sql, Int32(parameters.count), types, values, lengths, formats, binary ? 1 : 0)
+            let count = Int32(parameters.count)
+            let resultFormat: Int32 = binary ? 1 : 0
+            guard let name else {
+                return PQsendQueryParams(
+                    handle.pointer, sql, count, types, values, lengths, formats, resultFormat)
+            }
+            return PQsendQueryPrepared(handle.pointer, name, count, values, lengths, formats, resultFormat)
         }
     }
 
-    private func run(within timeout: Duration, doing: String, _ send: () -> Int32) throws(PostgresError) -> Rows {
+    private func run(within timeout: Duration, doing: String, _ send: () -> Int32) throws(PostgresError)
+        -> Rows
+    {
         let deadline = ContinuousClock.now + timeout
         guard send() == 1 else {
             throw PostgresError(code: .disconnected, message: handle.errorMessage, doing: doing)
@@ -123,7 +160,8 @@ public actor PostgresConnection {
         return try results(until: deadline, doing: doing)
     }
 
-    private func results(until deadline: ContinuousClock.Instant, doing: String) throws(PostgresError) -> Rows {
+    private func results(until deadline: ContinuousClock.Instant, doing: String) throws(PostgresError) -> Rows
+    {
         var rows = Rows(columns: [], affected: 0, bytes: [], values: [])
         var failure: PostgresError?
         while let pointer = try nextResult(until: deadline, doing: doing) {
@@ -177,7 +215,8 @@ public actor PostgresConnection {
     public nonisolated func start(_ sql: String, doing: String) async throws(PostgresError) {
         try await interruptible { connection throws(PostgresError) in
             guard PQsendQuery(connection.handle.pointer, sql) == 1 else {
-                throw PostgresError(code: .disconnected, message: connection.handle.errorMessage, doing: doing)
+                throw PostgresError(
+                    code: .disconnected, message: connection.handle.errorMessage, doing: doing)
             }
             try connection.flush(until: .now + .seconds(5), doing: doing)
         }
@@ -193,16 +232,15 @@ public actor PostgresConnection {
         }
     }
 
-    /// Stops the started statement; true if it had come to its end before that.
-    public nonisolated func stop(doing: String) async throws(PostgresError) -> Bool {
+    /// Stops the started statement, if it has not come to its end. What it did that is no part of a transaction,
+    /// such as taking a session's lock, may be done even where it was stopped.
+    public nonisolated func stop(doing: String) async throws(PostgresError) {
         try await interruptible { connection throws(PostgresError) in
             connection.cancelStatement()
             do throws(PostgresError) {
                 _ = try connection.results(until: .now + .seconds(5), doing: doing)
-                return true
             } catch {
                 guard error.sqlState == "57014" else { throw error }
-                return false
             }
         }
     }
@@ -211,7 +249,8 @@ public actor PostgresConnection {
 
     /// Waits until a notification has arrived on a channel that this session LISTENs to, and takes all that
     /// have; false when `timeout` passed first.
-    public nonisolated func waitForNotification(within timeout: Duration) async throws(PostgresError) -> Bool {
+    public nonisolated func waitForNotification(within timeout: Duration) async throws(PostgresError) -> Bool
+    {
         try await interruptible { connection throws(PostgresError) in
             try connection.awaitNotification(until: .now + timeout)
         }
@@ -220,19 +259,25 @@ public actor PostgresConnection {
     private func awaitNotification(until deadline: ContinuousClock.Instant) throws(PostgresError) -> Bool {
         let doing = "waiting for the doorbell"
         while !takeNotifications() {
+            if waitIsOver.exchange(false, ordering: .relaxed) { return false }
             switch poll(for: POLLIN, until: deadline) {
             case .ready: try consume(doing: doing)
             case .passed: return false
             case .interrupted:
-                guard Task.isCancelled else { return false }
-                throw PostgresError(code: .cancelled, message: "cancelled", doing: doing)
+                interrupt.drain()
+                guard !Task.isCancelled else {
+                    throw PostgresError(code: .cancelled, message: "cancelled", doing: doing)
+                }
             }
         }
         return true
     }
 
-    /// Ends a `waitForNotification` that is going on, as if its time had passed.
-    public nonisolated func endWait() { interrupt.raise() }
+    /// Ends the `waitForNotification` that is going on, or else the next, as if its time had passed.
+    public nonisolated func endWait() {
+        waitIsOver.store(true, ordering: .relaxed)
+        interrupt.raise()
+    }
 
     private func takeNotifications() -> Bool {
         var any = false
@@ -268,7 +313,9 @@ public actor PostgresConnection {
         switch poll(for: events, until: deadline) {
         case .ready: return
         case .interrupted:
-            interrupt.end()
+            // The end of a wait for notifications is none of this call's.
+            interrupt.drain()
+            guard Task.isCancelled else { return }
             cancelStatement()
         case .passed:
             close()
@@ -276,12 +323,35 @@ public actor PostgresConnection {
         }
     }
 
-    /// Asks the server to stop the running statement; it then answers with SQLSTATE 57014, or has finished.
+    /// Has the server stop the running statement; it then answers with SQLSTATE 57014, or has finished. Where it
+    /// does neither, as one that stands still, the connection is closed.
     private func cancelStatement() {
-        guard let cancel = PQgetCancel(handle.pointer) else { return }
-        defer { PQfreeCancel(cancel) }
-        var message = [CChar](repeating: 0, count: 256)
-        PQcancel(cancel, &message, Int32(message.count))
+        interrupt.end()
+        let deadline = ContinuousClock.now + .seconds(2)
+        while ContinuousClock.now < deadline, requestCancel() {
+            // A request that overtakes its statement is ignored, so it is made again.
+            let patience = ContinuousClock.now + .milliseconds(100)
+            while poll(for: POLLIN, until: patience) == .ready {
+                guard PQconsumeInput(handle.pointer) == 1, PQisBusy(handle.pointer) != 0 else { return }
+            }
+        }
+        close()
+    }
+
+    private func requestCancel() -> Bool {
+        guard PQstatus(handle.pointer) == CONNECTION_OK, let cancel = PQgetCancel(handle.pointer) else {
+            return false
+        }
+        // Safe, for nobody else has it. The request waits for the server to hang up, however long that takes.
+        nonisolated(unsafe) let request = cancel
+        let isDone = DispatchSemaphore(value: 0)
+        DispatchQueue.global().async {
+            var message = [CChar](repeating: 0, count: 256)
+            PQcancel(request, &message, Int32(message.count))
+            PQfreeCancel(request)
+            isDone.signal()
+        }
+        return isDone.wait(timeout: .now() + .seconds(2)) == .success
     }
 
     /// Runs `body` on the actor; when the task is cancelled meanwhile, the wait inside it is interrupted.
@@ -303,7 +373,8 @@ public actor PostgresConnection {
         interrupt.begin(ticket)
         defer { interrupt.end() }
         guard !Task.isCancelled else {
-            return .failure(PostgresError(code: .cancelled, message: "cancelled", doing: "waiting for Postgres"))
+            return .failure(
+                PostgresError(code: .cancelled, message: "cancelled", doing: "waiting for Postgres"))
         }
         do {
             return .success(try body(self))

@@ -54,7 +54,9 @@ public struct Row: Sendable {
     public func int(_ column: Int) -> Int? { text(column).flatMap { Int($0) } }
 
     /// An integer of a binary result, big-endian as the wire has it, or nil for null.
-    public func binaryInteger<Value: FixedWidthInteger>(_ column: Int, as type: Value.Type = Value.self) -> Value? {
+    public func binaryInteger<Value: FixedWidthInteger>(_ column: Int, as type: Value.Type = Value.self)
+        -> Value?
+    {
         bytes(column)?.reduce(0) { $0 << 8 | Value(truncatingIfNeeded: $1) }
     }
 }

@@ -35,7 +35,9 @@ public struct RedisURL: Hashable, Sendable {
             address = .unix(path: parts.path)
         } else {
             guard let host = parts.host, !host.isEmpty else { throw Self.invalid("names no host") }
-            address = .tcp(host: host.trimmingBrackets, port: parts.port ?? 6379)
+            let port = parts.port ?? 6379
+            guard (1...65535).contains(port) else { throw Self.invalid("has no port: \(port)") }
+            address = .tcp(host: host.trimmingBrackets, port: port)
         }
         database = try Self.database(of: parts, scheme: scheme)
         user = parts.user.flatMap { $0.isEmpty ? nil : $0 }

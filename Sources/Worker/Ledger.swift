@@ -30,7 +30,7 @@ struct Ledger: Sendable {
 
     /// Stores the row. It need not survive a crash of Postgres: what is served twice is harmless, so the commit
     /// does not wait for the disk.
-    func store(_ entry: Entry) async throws(PostgresError) {
+    func store(_ entry: Entry, deadline: Duration = .seconds(30)) async throws(PostgresError) {
         _ = try await connection.query(
             """
             INSERT INTO unstale.targets AS t (name, cursor, cluster, server, state)
@@ -42,6 +42,6 @@ struct Ledger: Sendable {
             [
                 .text(target), .text(entry.cursor.description), .text(entry.cluster),
                 entry.server.map { .text($0) } ?? .null, .text(entry.state),
-            ], doing: "storing the cursor")
+            ], deadline: deadline, doing: "storing the cursor")
     }
 }

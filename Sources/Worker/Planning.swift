@@ -5,19 +5,24 @@ import Synchronization
 /// The planner and what it stands on, as the tasks of a session share them.
 final class Planning: Sendable {
     private let rules: [Rule]
-    private let current: Mutex<Planner>
+    private let current: Mutex<(planner: Planner, manifests: [Int32: Manifest])>
 
     init(rules: [Rule], manifests: [Int32: Manifest]) {
         self.rules = rules
-        current = Mutex(Planner(rules: rules, manifests: manifests))
+        current = Mutex((Planner(rules: rules, manifests: manifests), manifests))
     }
 
-    var planner: Planner { current.withLock { $0 } }
+    var planner: Planner { current.withLock { $0.planner } }
+
+    /// What people call the table of a capture.
+    func table(ofCapture number: Int32) -> String {
+        current.withLock { $0.manifests[number] }.map { "\($0.table)" } ?? "capture \(number)"
+    }
 
     /// Captures were installed meanwhile.
     func reload(_ manifests: [Int32: Manifest]) {
         let planner = Planner(rules: rules, manifests: manifests)
-        current.withLock { $0 = planner }
+        current.withLock { $0 = (planner, manifests) }
     }
 
     /// What it takes to count every row of these tables as changed; nil: of all that rules name.

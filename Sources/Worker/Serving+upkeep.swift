@@ -11,7 +11,7 @@ extension Serving {
         var reclaimed = ContinuousClock.now
         while true {
             let entry = entry()
-            if entry != stored {
+            if entry != stored, isStorable.withLock({ $0 }) {
                 try await parts.ledger.store(entry)
                 stored = entry
             }
@@ -24,8 +24,11 @@ extension Serving {
         }
     }
 
-    /// Stores the cursor a last time.
-    func storeCursor() async throws { try await parts.ledger.store(entry()) }
+    /// Stores the cursor a last time. A Postgres that doesn't answer must not hold up the end for long.
+    func storeCursor() async throws {
+        guard isStorable.withLock({ $0 }) else { return }
+        try await parts.ledger.store(entry(), deadline: .seconds(2))
+    }
 
     private func entry() -> Ledger.Entry {
         let state = upkeep.withLock { upkeep in
@@ -49,7 +52,7 @@ extension Serving {
             if isDue || examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true {
                 let capture = try await CaptureState.read(planning.planner.rules, parts.ledger.connection)
                 planning.reload(capture.manifests)
-                report(upkeep.withLock { $0.examined(capture) })
+                report(upkeep.withLock { $0.examined(capture, at: .now) })
                 examined = .now
             }
             try await parts.leadership.confirm()

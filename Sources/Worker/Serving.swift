@@ -13,6 +13,8 @@ final class Serving: Sendable {
     struct Parts: Sendable {
         let leadership: Leadership
         let outbox: Outbox
+        /// Where the reader's connection runs: the reader does too.
+        let readerExecutor: any TaskExecutor
         let doorbell: Doorbell
         let ledger: Ledger
         let deadLetters: DeadLetters
@@ -39,6 +41,8 @@ final class Serving: Sendable {
     let window: SharedWindow
     let planning: Planning
     let upkeep: Mutex<UpkeepState>
+    /// Whether the ledger may name the cluster: not before all rows of another one have counted as changed.
+    let isStorable: Mutex<Bool>
     /// The next look at the capture is due at once.
     let examinationIsDue = Mutex(true)
 
@@ -49,31 +53,27 @@ final class Serving: Sendable {
         self.logger = logger
         window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: settings.inFlightLimit))
         planning = Planning(rules: rules, manifests: start.capture.manifests)
+        isStorable = Mutex(!start.isOtherCluster)
         upkeep = Mutex(UpkeepState(server: start.server, state: start.state))
     }
 
     /// Starts a delivery that goes on while the reader reads.
     private typealias Begin = (@escaping @Sendable () async throws -> Void) -> Void
 
-    private enum Ending { case stopping, drained }
-
     /// Returns after a graceful shutdown, when what was in flight is done or the grace period is over.
     func run() async throws {
-        try await withThrowingTaskGroup(of: Ending.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.keepLedger() }
             group.addTask { try await self.watchCapture() }
             group.addTask { try await self.retryParked() }
+            group.addTask { try await self.serveChanges() }
             group.addTask {
                 try await gracefulShutdown()
                 self.window.close()
                 self.parts.doorbell.endWait()
-                return .stopping
+                try await Task.sleep(for: self.settings.gracePeriod)
             }
-            group.addTask {
-                try await self.serveChanges()
-                return .drained
-            }
-            while let ending = try await group.next(), ending == .stopping {}
+            try await group.next()
             group.cancelAll()
         }
         try await storeCursor()
@@ -81,19 +81,14 @@ final class Serving: Sendable {
 
     private func serveChanges() async throws {
         try await withThrowingDiscardingTaskGroup { deliveries in
-            try await read { work in deliveries.addTask { try await work() } }
-            await grace { await self.window.waitUntilEmpty() }
+            try await withTaskExecutorPreference(parts.readerExecutor) {
+                // Its thread waits for the doorbell, so deliveries run on others.
+                try await self.read { work in
+                    deliveries.addTask(executorPreference: globalConcurrentExecutor) { try await work() }
+                }
+            }
+            await window.waitUntilEmpty()
             deliveries.cancelAll()
-        }
-    }
-
-    /// Waits for `body`, but not for longer than the grace period.
-    private func grace(_ body: @escaping @Sendable () async -> Void) async {
-        await withTaskGroup { group in
-            group.addTask { await body() }
-            group.addTask { try? await Task.sleep(for: self.settings.gracePeriod) }
-            await group.next()
-            group.cancelAll()
         }
     }
 
@@ -118,7 +113,7 @@ final class Serving: Sendable {
             let batch = try await parts.outbox.read(from: position)
             position = batch.next
             try await plan(batch, begin)
-            try await parts.doorbell.didRead(records: batch.records, isFull: batch.isFull)
+            try await parts.doorbell.didRead(batch)
             if !batch.isFull { try await parts.doorbell.wait() }
         }
     }
@@ -149,15 +144,22 @@ final class Serving: Sendable {
                 repairAll(batch.next, begin)
             }
         }
-        if !batch.failures.isEmpty {
-            examinationIsDue.withLock { $0 = true }
-            for failure in Set(batch.failures) {
-                logger.warning(
-                    "A capture could not tell which rows changed: its keys go by pattern",
-                    metadata: ["capture": "\(failure.capture)", "reason": "\(failure.reason)"])
-            }
-        }
+        report(batch.failures)
         if plan.isEmpty { window.pass(batch.next) } else { deliver(plan, planner, batch.next, begin) }
+    }
+
+    /// A capture that fails costs the application nothing, and must not stay unnoticed.
+    private func report(_ failures: [CaptureFailure]) {
+        guard !failures.isEmpty else { return }
+        examinationIsDue.withLock { $0 = true }
+        for failure in Set(failures) {
+            let table = planning.table(ofCapture: failure.capture)
+            let isNew = upkeep.withLock { $0.failed(table, failure.reason, at: .now) }
+            guard isNew else { continue }
+            logger.error(
+                "A capture could not tell which rows changed: its keys go by pattern",
+                metadata: ["table": "\(table)", "reason": "\(failure.reason)"])
+        }
     }
 
     /// Every row of the tables whose capture had a gap counts as changed.
@@ -178,7 +180,7 @@ final class Serving: Sendable {
         _ position: ReadPosition, _ begin: Begin
     ) {
         let (plan, planner) = planning.anyRow()
-        deliver(plan, planner, position, begin)
+        deliver(plan, planner, position, begin) { self.isStorable.withLock { $0 = true } }
     }
 
     private func deliver(

@@ -18,17 +18,28 @@ struct Session: Sendable {
 
     /// Returns after a graceful shutdown; throws what ended the session otherwise.
     func run() async throws {
+        try await cancelWhenGracefulShutdown { try await lead() }.run()
+    }
+
+    /// Connects, takes the lead, and makes ready to serve; with another worker at work that takes as long as it
+    /// lives.
+    private func lead() async throws -> Serving {
         let leader = try await connect()
         // How the worker is woken decides how it leads, so the first look at the capture comes before that.
         let wake = try await CaptureState.read(rules, leader).wake
         let leadership = Leadership(connection: leader, wake: wake)
         if try await !leadership.tryAcquire() {
             logger.notice("Standing by: another worker leads")
-            try await cancelWhenGracefulShutdown { try await leadership.acquire() }
+            try await leadership.acquire()
         }
-        let service = try await makeService(leadership, leader, wake: wake)
-        logger.notice("Serving", metadata: ["target": "\(settings.target)", "rules": "\(rules.count)", "wake": "\(wake)"])
-        try await service.run()
+        // The leader also listens and reads, so that nothing is between the ring and the read; but where it leads
+        // by an open transaction, another reads.
+        let reader = wake == .notify ? leader : try await connect()
+        let service = try await makeService(leadership, reader, wake: wake)
+        logger.notice(
+            "Serving",
+            metadata: ["target": "\(settings.target)", "rules": "\(rules.count)", "wake": "\(wake)"])
+        return service
     }
 
     private func connect() async throws(PostgresError) -> PostgresConnection {
@@ -36,9 +47,8 @@ struct Session: Sendable {
     }
 
     private func makeService(
-        _ leadership: Leadership, _ leader: PostgresConnection, wake: Wake
+        _ leadership: Leadership, _ reader: PostgresConnection, wake: Wake
     ) async throws -> Serving {
-        let reader = try await connect()
         try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
         let ledger = Ledger(connection: try await connect(), target: settings.target)
         let capture = try await CaptureState.read(rules, ledger.connection)
@@ -50,7 +60,7 @@ struct Session: Sendable {
             lookups = LookupRunner(connection: connection, statements: capture.lookups)
         }
         let connections =
-            wake == .notify ? Doorbell.Connections(listener: leader, lock: try await connect()) : nil
+            wake == .notify ? Doorbell.Connections(listener: reader, lock: try await connect()) : nil
         let doorbell = Doorbell(connections, sweep: settings.sweep, pace: settings.pace)
         try await doorbell.open()
 
@@ -61,8 +71,10 @@ struct Session: Sendable {
             cursor: isOther ? .empty : stored?.cursor ?? .empty, cluster: cluster, isOtherCluster: isOther,
             server: stored?.server, state: WorkerState.decode(stored?.state ?? "{}"), capture: capture)
         let parts = Serving.Parts(
-            leadership: leadership, outbox: Outbox(connection: reader, pageSize: settings.batchSize),
-            doorbell: doorbell, ledger: ledger,
+            leadership: leadership,
+            outbox: Outbox(
+                connection: reader, pageSize: settings.batchSize, prepares: wake == .notify),
+            readerExecutor: reader.taskExecutor, doorbell: doorbell, ledger: ledger,
             deadLetters: DeadLetters(connection: ledger.connection, policy: settings.retry),
             deliverer: Deliverer(target: target, sweeper: sweeper, lookups: lookups), monitor: monitor)
         return Serving(parts, start: start, rules: rules, settings: settings, logger: logger)

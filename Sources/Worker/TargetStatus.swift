@@ -12,6 +12,8 @@ public struct TargetStatus: Codable, Sendable {
     public var backlog: Int
     /// Why it is waited for; nil: it is not.
     public var pausedReason: String?
+    /// Captures that failed of late, which the catalog does not show.
+    public var degraded: [String]
     /// Actions that are tried again.
     public var retrying: Int
     /// Actions that are tried no more.
@@ -26,7 +28,8 @@ public struct TargetStatus: Codable, Sendable {
         let rows = try await connection.query(
             """
             SELECT t.name, t.cursor, coalesce(extract(epoch FROM clock_timestamp() - ahead.oldest), 0), ahead.count,
-                t.state ->> 'pausedReason', letters.retrying, letters.dead, t.updated_at, t.state ->> 'worker'
+                t.state ->> 'pausedReason', letters.retrying, letters.dead, t.updated_at, t.state ->> 'worker',
+                t.state
             FROM unstale.targets AS t
             CROSS JOIN LATERAL (
                 SELECT count(*), min(o.at) AS oldest FROM unstale.outbox AS o
@@ -43,7 +46,9 @@ public struct TargetStatus: Codable, Sendable {
             TargetStatus(
                 target: row.text(0) ?? "", cursor: row.text(1) ?? "",
                 lagSeconds: row.text(2).flatMap(Double.init) ?? 0, backlog: row.int(3) ?? 0,
-                pausedReason: row.text(4), retrying: row.int(5) ?? 0, deadLetters: row.int(6) ?? 0,
+                pausedReason: row.text(4),
+                degraded: WorkerState.decode(row.text(9) ?? "{}").problems.filter(\.isFailure).map(\.reason),
+                retrying: row.int(5) ?? 0, deadLetters: row.int(6) ?? 0,
                 updatedAt: row.text(7) ?? "", worker: row.text(8))
         }
     }

@@ -9,6 +9,10 @@ struct UpkeepState: Sendable {
     /// Tables that may have lost changes, and the version of their triggers that will have been made good.
     private var pending: [String: String] = [:]
     private var underRepair: Set<String> = []
+    /// Captures that failed of late, by table.
+    private var failures: [String: (reason: String, at: ContinuousClock.Instant)] = [:]
+    /// How long a capture that failed counts as degraded.
+    private static let failureMemory = Duration.seconds(300)
     private var confirmedVersions: [String: String]
 
     /// What was stored when the session began.
@@ -22,11 +26,20 @@ struct UpkeepState: Sendable {
     ///
     /// A trigger that was altered since may have been disabled for a while, and a table that lost changes and
     /// does so no more lost some: every row of theirs counts as changed.
-    mutating func examined(_ capture: CaptureState) -> (new: [WorkerState.Problem], over: [WorkerState.Problem]) {
-        let now = capture.problems.map { problem in
+    mutating func examined(
+        _ capture: CaptureState, at instant: ContinuousClock.Instant
+    ) -> (new: [WorkerState.Problem], over: [WorkerState.Problem]) {
+        failures = failures.filter { instant - $0.value.at < Self.failureMemory }
+        let failing = failures.map { table, failure in
             WorkerState.Problem(
-                table: problem.table.description, reason: problem.reason, losesChanges: problem.losesChanges)
+                table: table, reason: "the capture of \(table) fails, so its keys go by pattern: \(failure.reason)",
+                losesChanges: false, isFailure: true)
         }
+        let now =
+            capture.problems.map { problem in
+                WorkerState.Problem(
+                    table: problem.table.description, reason: problem.reason, losesChanges: problem.losesChanges)
+            } + failing.sorted { $0.table < $1.table }
         let losing = Set(now.filter(\.losesChanges).map(\.table))
         for (table, version) in capture.triggerVersions {
             let lost = problems.contains { $0.table == table && $0.losesChanges } && !losing.contains(table)
@@ -39,6 +52,12 @@ struct UpkeepState: Sendable {
         }
         defer { problems = now }
         return (now.filter { !problems.contains($0) }, problems.filter { !now.contains($0) })
+    }
+
+    /// A capture could not tell which rows of a table changed; returns whether that is news.
+    mutating func failed(_ table: String, _ reason: String, at instant: ContinuousClock.Instant) -> Bool {
+        let previous = failures.updateValue((reason, instant), forKey: table)
+        return previous?.reason != reason
     }
 
     /// The tables that nobody has begun to repair yet.

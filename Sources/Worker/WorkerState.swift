@@ -10,6 +10,8 @@ public struct WorkerState: Codable, Hashable, Sendable {
         public var reason: String
         /// Whether changes of the table may be missing.
         public var losesChanges: Bool
+        /// Whether only the worker has seen it, for the catalog shows nothing of it.
+        public var isFailure = false
     }
 
     /// Why the target is waited for; nil: it is not.

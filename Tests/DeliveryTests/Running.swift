@@ -35,14 +35,23 @@ final class Counter: Sendable {
     func increment() { count.withLock { $0 += 1 } }
 }
 
+extension Logger {
+    static var quiet: Logger { Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }) }
+}
+
 /// Lends a target that runs.
 func withTarget(
-    _ url: RedisURL, options: TargetOptions = .init(), _ body: (Target, Story) async throws -> Void
+    _ url: RedisURL, options: TargetOptions = .init(),
+    onIdentity: @escaping @Sendable (RedisIdentity) async -> Void = { _ in },
+    _ body: (Target, Story) async throws -> Void
 ) async throws {
     let story = Story()
-    let target = Target(
-        url, options: options, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-        onIdentity: { story.tell($0) }, onState: { story.tell($0) })
+    let target = Target(url, options: options, logger: .quiet) { identity in
+        story.tell(identity)
+        await onIdentity(identity)
+    } onState: {
+        story.tell($0)
+    }
     try await withThrowingTaskGroup { group in
         group.addTask { await target.run() }
         try await body(target, story)
@@ -57,7 +66,7 @@ func withSweeper(
     try await withTarget(url) { target, _ in
         let sweeper = Sweeper(
             target, options: options,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            logger: .quiet)
         try await withThrowingTaskGroup { group in
             group.addTask { await sweeper.run() }
             try await body(sweeper, target)
@@ -73,19 +82,23 @@ struct Client {
     init(_ url: RedisURL) async throws { connection = try await RedisConnection.connect(to: url) }
 
     func set(_ keys: [Key]) async throws {
-        _ = try await connection.pipeline(
-            keys.map { RedisCommand("SET", [$0.bytes, [49]]) }, deadline: .seconds(30))
+        try await send(RedisCommand("MSET", keys.flatMap { [$0.bytes, [49]] }))
     }
 
     func existing(_ keys: [Key]) async throws -> Set<Key> {
+        // In most cases all or none are there, and one command tells.
+        switch try await send(RedisCommand("EXISTS", keys.map(\.bytes))) {
+        case .integer(0): return []
+        case .integer(keys.count): return Set(keys)
+        default: break
+        }
         let replies = try await connection.pipeline(
             keys.map { RedisCommand("EXISTS", [$0.bytes]) }, deadline: .seconds(30))
         return Set(zip(keys, replies).filter { $1 == .integer(1) }.map(\.0))
     }
 
-    func send(_ words: String...) async throws -> RedisReply {
-        var command = RedisCommand()
-        for word in words { command.append(Array(word.utf8)) }
-        return try await connection.send(command, deadline: .seconds(30))
+    @discardableResult
+    func send(_ command: RedisCommand) async throws -> RedisReply {
+        try await connection.send(command, deadline: .seconds(30))
     }
 }

@@ -48,8 +48,7 @@ import Testing
                 while !Task.isCancelled {
                     let new = (0..<30_000).map { Key("new:\($0)") }
                     try await writer.set(new)
-                    _ = try await writer.connection.send(
-                        RedisCommand("UNLINK", new.map(\.bytes)), deadline: .seconds(5))
+                    try await writer.send(RedisCommand("UNLINK", new.map(\.bytes)))
                 }
             }
             try await withSweeper(server.url(), options: unpaced) { (sweeper, _) async throws in
@@ -69,7 +68,7 @@ import Testing
             let client = try await Client(server.url())
             let keys = (0..<20_000).map { Key("k\($0 % 100):\($0)") }
             try await client.set(keys)
-            try await withSweeper(server.url()) { (sweeper, target) async throws in
+            try await withSweeper(server.url(), options: unpaced) { (sweeper, target) async throws in
                 try await withThrowingTaskGroup { group in
                     for number in 0..<100 {
                         group.addTask {
@@ -81,16 +80,16 @@ import Testing
                     try await group.waitForAll()
                 }
                 #expect(try await client.existing(keys).isEmpty)
-                #expect(sweeper.statistics.passes <= 3, "not one a pattern")
+                #expect(sweeper.statistics.passes < 50, "not one a pattern")
             }
         }
     }
 
     @Test func beginsAnewWhenRedisDies() async throws {
         try await RedisServer.with(["--appendonly", "yes"]) { server in
-            let keys = (0..<30_000).map { Key("sweep:\($0)") }
+            let keys = (0..<20_000).map { Key("sweep:\($0)") }
             try await Client(server.url()).set(keys)
-            try await withSweeper(server.url(), options: .init(share: 0.1)) { (sweeper, _) async throws in
+            try await withSweeper(server.url(), options: .init(share: 0.2)) { (sweeper, _) async throws in
                 let sweep = Task { try await sweeper.sweep([Pattern("swee?:*"), Pattern("none:*")]) }
                 for broken in 1...2 {
                     let scanned = sweeper.statistics.keysScanned

@@ -48,7 +48,7 @@ import Testing
                 #expect(story.pauses == 0)
             }
         }
-        _ = try await client.connection.send(RedisCommand("UNLINK", keys.map(\.bytes)), deadline: .seconds(5))
+        try await client.send(RedisCommand("UNLINK", keys.map(\.bytes)))
     }
 
     @Test func cancellationAndEndOfRun() async throws {

@@ -34,6 +34,7 @@ import Testing
         ("localhost:6379", "the Redis URL is written redis://host:port/database or unix:///path"),
         ("", "the Redis URL is written redis://host:port/database or unix:///path"),
         ("redis:///1", "the Redis URL names no host"),
+        ("redis://host:65536", "the Redis URL has no port: 65536"),
         ("redis://host/one", "the Redis URL has no number for a database: one"),
         ("redis://host/-1", "the Redis URL has no number for a database: -1"),
         ("redis://host?timeout=3", "the Redis URL has the unknown parameter timeout"),

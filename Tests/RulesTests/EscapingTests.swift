@@ -11,12 +11,14 @@ import Testing
         var random = SeededGenerator()
         for _ in 0..<20_000 {
             let value = random.bytes(Self.nasty, upTo: 8)
-            let other = Bool.random(using: &random) ? random.bytes(Self.nasty, upTo: 8) : mutated(value, &random)
+            let other =
+                Bool.random(using: &random) ? random.bytes(Self.nasty, upTo: 8) : mutated(value, &random)
             let pattern = try #require(try fill(pattern: "k:{a}:?", value))
             let glob = Glob(pattern)
             let end = Array(":x".utf8)
             #expect(glob.matches(key("k:", value, end)), "seed \(random.seed): \(pattern)")
-            #expect(glob.matches(key("k:", other, end)) == (value == other), "seed \(random.seed): \(pattern)")
+            #expect(
+                glob.matches(key("k:", other, end)) == (value == other), "seed \(random.seed): \(pattern)")
             #expect(pattern.literalPrefix == key("k:", value, Array(":".utf8)).bytes, "seed \(random.seed)")
         }
     }
@@ -40,7 +42,8 @@ import Testing
         var random = SeededGenerator()
         for _ in 0..<5000 {
             let bytes = random.bytes(Self.nasty, upTo: 20)
-            #expect(Pattern(bytes: Pattern.escape(bytes)).exactKey == Key(bytes: bytes), "seed \(random.seed)")
+            #expect(
+                Pattern(bytes: Pattern.escape(bytes)).exactKey == Key(bytes: bytes), "seed \(random.seed)")
         }
     }
 

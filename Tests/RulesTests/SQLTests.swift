@@ -6,10 +6,19 @@ import Testing
     @Test(arguments: [
         ("select a from b where c = :d", "select a from b where c =  $1", ["d"]),
         ("SELECT :a, :b, :a", "SELECT  $1,  $2,  $1", ["a", "b"]),
-        ("select :old.a, :new.b, :old, :new.c", "select  $1,  $2,  $3,  $4", ["old.a", "new.b", "old", "new.c"]),
+        (
+            "select :old.a, :new.b, :old, :new.c", "select  $1,  $2,  $3,  $4",
+            ["old.a", "new.b", "old", "new.c"]
+        ),
         ("select x::int, y := 1, :a::text", "select x::int, y := 1,  $1::text", ["a"]),
-        ("select r[1:2], r[a:b], r[(1):c], array[:a, :b]", "select r[1:2], r[a:b], r[(1):c], array[ $1,  $2]", ["a", "b"]),
-        ("select ':a', E'\\':b', \"x:y\", $$:c$$, $t$ :d $$ $t$", "select ':a', E'\\':b', \"x:y\", $$:c$$, $t$ :d $$ $t$", []),
+        (
+            "select r[1:2], r[a:b], r[(1):c], array[:a, :b]",
+            "select r[1:2], r[a:b], r[(1):c], array[ $1,  $2]", ["a", "b"]
+        ),
+        (
+            "select ':a', E'\\':b', \"x:y\", $$:c$$, $t$ :d $$ $t$",
+            "select ':a', E'\\':b', \"x:y\", $$:c$$, $t$ :d $$ $t$", []
+        ),
         ("select 1 -- :a\n, 2 /* :b /* ; */ ' */ , :c -- end", "select 1  \n, 2   ,  $1", ["c"]),
         ("select 'it''s :a', n'x', a$b, 1 $ 2", "select 'it''s :a', n'x', a$b, 1 $ 2", []),
         ("select :\"Column \"\"A\"\"\", :new.\"B\"", "select  $1,  $2", ["Column \"A\"", "new.B"]),
@@ -17,7 +26,10 @@ import Testing
         ("select 1 limit:n", "select 1 limit $1", ["n"]),
         ("/* why */ With x as (select 1) table x", "With x as (select 1) table x", []),
         ("values (:a)", "values ( $1)", ["a"]),
-        ("select a from b where c = any(:d) and e[:f] > 1", "select a from b where c = any( $1) and e[ $2] > 1", ["d", "f"]),
+        (
+            "select a from b where c = any(:d) and e[:f] > 1",
+            "select a from b where c = any( $1) and e[ $2] > 1", ["d", "f"]
+        ),
         ("select ';' , $$;$$ -- ;", "select ';' , $$;$$", []),
         ("select a\u{301}:b", "select a\u{301} $1", ["b"]),
     ])
@@ -38,7 +50,8 @@ import Testing
         ("selects 1", "a query begins with SELECT, WITH, VALUES or TABLE"),
         ("\"select\" 1", "a query begins with SELECT, WITH, VALUES or TABLE"),
         ("select 1) or (select 2", "the ')' closes nothing"),
-        ("select 1; select 2", "a ';' outside of quotes"), ("select $2", "'$2': parameters are written :column"),
+        ("select 1; select 2", "a ';' outside of quotes"),
+        ("select $2", "'$2': parameters are written :column"),
         ("select 'a", "the string is never closed"), ("select e'\\'", "the string is never closed"),
         ("select $a$ $b$", "the string is never closed"), ("select /* /* */", "the comment is never closed"),
         ("select \"a", "the identifier is never closed"), ("select [1", "the '[' is never closed"),
@@ -51,10 +64,16 @@ import Testing
     @Test(arguments: [
         ("new.a = 'old.b'", "new.a = 'old.b'", ["new", "a"], false),
         ("  OLD.a <> New.\"B c\" -- so\n", "OLD.a <> New.\"B c\"", ["old", "a", "new", "B c"], false),
-        ("to_jsonb(new) is not null", "to_jsonb(new) is not null", ["to_jsonb", "new", "is", "not", "null"], true),
-        ("old.* is distinct from new.*", "old.* is distinct from new.*", ["old", "is", "distinct", "from", "new"], true),
+        (
+            "to_jsonb(new) is not null", "to_jsonb(new) is not null",
+            ["to_jsonb", "new", "is", "not", "null"], true
+        ),
+        (
+            "old.* is distinct from new.*", "old.* is distinct from new.*",
+            ["old", "is", "distinct", "from", "new"], true
+        ),
         ("new is null", "new is null", ["new", "is", "null"], true),
-        ("true", "true", ["true"], false),
+        ("true", "true", ["true"], false), ("Ä.B = 1", "Ä.B = 1", ["Ä", "b"], false),
         ("new.a[1:2] = '{1}'::int[]", "new.a[1:2] = '{1}'::int[]", ["new", "a", "int"], false),
     ])
     func predicates(source: String, sql: String, words: [String], wholeRow: Bool) throws {

@@ -25,7 +25,9 @@ struct SeededGenerator: RandomNumberGenerator {
     /// Up to `count` bytes from an alphabet.
     mutating func bytes(_ alphabet: String, upTo count: Int) -> [UInt8] {
         let alphabet = Array(alphabet.utf8)
-        return (0..<Int.random(in: 0...count, using: &self)).map { _ in alphabet.randomElement(using: &self) ?? 0 }
+        return (0..<Int.random(in: 0...count, using: &self)).map { _ in
+            alphabet.randomElement(using: &self) ?? 0
+        }
     }
 }
 

@@ -6,10 +6,11 @@ import Testing
     @Test func pieces() throws {
         let template = try Template("a{{{id}}}:{old.e|lower|default:x:y}{new.f}")
         #expect(template.placeholders.map(\.description) == ["id", "old.e|lower|default:x:y", "new.f"])
-        #expect(template.placeholders.map(\.column) == [
-            ImageColumn("id"), ImageColumn("e", in: .old), ImageColumn("f", in: .new),
-        ])
-        #expect(template.placeholders.map(\.location.column) == [5, 12, 35])
+        #expect(
+            template.placeholders.map(\.column) == [
+                ImageColumn("id"), ImageColumn("e", in: .old), ImageColumn("f", in: .new),
+            ])
+        #expect(template.placeholders.map(\.location.column) == [5, 12, 37])
         #expect(fill(template, ["id": "7", "e": "E", "f": "g"]) == "a{7}:eg")
     }
 
@@ -64,6 +65,8 @@ import Testing
         let names = row.keys.sorted()
         let image = Image(names.map { row[$0].flatMap { $0 } })
         let fill = Fill(DeletionTemplate(key: template)) { names.firstIndex(of: $0.name) }
-        return fill?(RowPair(old: image, new: image), either: image).map { String(decoding: $0, as: UTF8.self) }
+        return fill?(RowPair(old: image, new: image), either: image).map {
+            String(decoding: $0, as: UTF8.self)
+        }
     }
 }

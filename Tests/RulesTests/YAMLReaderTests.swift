@@ -119,9 +119,11 @@ import Testing
     }
 
     @Test func positionsInsideOfText() {
-        let source = SourceText(file: "r.yaml", bytes: Array("a: |\n    x\n\n    é:y\nb: >\n    folded\n".utf8))
+        let source = SourceText(
+            file: "r.yaml", bytes: Array("a: |\n    x\n\n    é:y\nb: >\n    folded\n".utf8))
         var reader = YAMLReader(source)
-        guard case .mapping(let pairs) = reader.read()?.content, case .scalar(let literal) = pairs[0].value.content,
+        guard case .mapping(let pairs) = reader.read()?.content,
+            case .scalar(let literal) = pairs[0].value.content,
             case .scalar(let folded) = pairs[1].value.content
         else { return #expect(Bool(false)) }
         #expect(literal.location(at: 0).description == "r.yaml:1:4")

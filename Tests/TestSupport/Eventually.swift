@@ -1,7 +1,7 @@
 /// Waits until the condition holds, asking again every few milliseconds. Throws when it doesn't by the deadline;
 /// an error that the condition throws counts as not yet, and is told at the end.
 public func eventually(
-    within deadline: Duration = .seconds(10), _ what: String = "the condition",
+    within deadline: Duration = .seconds(30), _ what: String = "the condition",
     isolation: isolated (any Actor)? = #isolation, _ condition: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + deadline

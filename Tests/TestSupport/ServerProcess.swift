@@ -26,12 +26,14 @@ struct ServerProcess: Sendable {
         unlink(pidFile)
     }
 
-    /// A zombie counts as gone: whoever inherited it may never ask.
+    /// A zombie counts as gone, for whoever inherited it may never ask; but while it still has other threads, they
+    /// keep its sockets open.
     static func isAlive(_ pid: pid_t) -> Bool {
+        let threads = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
         guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else {
             return false
         }
-        return status.split(separator: ")").last?.hasPrefix(" Z") == false
+        return status.split(separator: ")").last?.hasPrefix(" Z") == false || (threads ?? []).count > 1
     }
 
     private static func children(of pid: pid_t) -> [pid_t] {

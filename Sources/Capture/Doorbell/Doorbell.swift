@@ -12,13 +12,13 @@ public actor Doorbell {
     private let clock = ContinuousClock()
     private static let doing = "arming the doorbell"
 
-    /// The two connections of `wake: notify`. LISTEN has one of its own: a backend that waits for a lock
-    /// delivers nothing.
+    /// The two connections of `wake: notify`: a backend that waits for a lock delivers no notification.
     public struct Connections: Sendable {
         let listener: PostgresConnection
         let lock: PostgresConnection
 
-        /// `listener` may hold other session locks, but must run nothing that takes long.
+        /// `listener` may be the one that reads, so that nothing is between the ring and the read; it must run
+        /// nothing that takes long.
         public init(listener: PostgresConnection, lock: PostgresConnection) {
             self.listener = listener
             self.lock = lock
@@ -26,7 +26,9 @@ public actor Doorbell {
     }
 
     /// A doorbell; without connections (`wake: poll`) nobody rings and the worker reads by the clock.
-    public init(_ connections: Connections?, sweep: Duration? = .seconds(1), pace: Duration = .milliseconds(5)) {
+    public init(
+        _ connections: Connections?, sweep: Duration? = .seconds(1), pace: Duration = .milliseconds(5)
+    ) {
         self.connections = connections
         state = DoorbellState(pace: DoorbellState.Pace(awake: pace, sweep: sweep))
     }
@@ -40,8 +42,11 @@ public actor Doorbell {
     }
 
     /// Takes note of what a read brought: asks for the lock after an empty one, gives it up when there is plenty.
-    public func didRead(records: Int, isFull: Bool) async throws(PostgresError) {
-        switch state.didRead(records: records, isFull: isFull, at: clock.now) {
+    public func didRead(_ batch: Batch) async throws(PostgresError) {
+        let action = state.didRead(
+            records: batch.records, isFull: batch.isFull, snapshot: batch.snapshot, begun: batch.begun,
+            at: clock.now)
+        switch action {
         case .none: break
         case .askForLock:
             try await connections?.lock.start(
@@ -59,11 +64,12 @@ public actor Doorbell {
     /// Ends a `wait` that is going on.
     public nonisolated func endWait() { connections?.listener.endWait() }
 
+    /// The lock connection holds no other lock. Where the request was stopped the very moment it was granted, the
+    /// lock is held too, so it is given back in any case.
     private func release(isHeld: Bool) async throws(PostgresError) {
         guard let lock = connections?.lock else { return }
-        guard try await isHeld ? true : lock.stop(doing: Self.doing) else { return }
-        try await lock.script(
-            "SELECT pg_advisory_unlock(\(AdvisoryLock.doorbell.arguments))", doing: Self.doing)
+        if !isHeld { try await lock.stop(doing: Self.doing) }
+        try await lock.script("SELECT pg_advisory_unlock_all()", doing: Self.doing)
     }
 
     /// Waits until it is time to read again; returns whether somebody rang.
@@ -75,7 +81,8 @@ public actor Doorbell {
             return false
         }
         let timeout = state.wait ?? .seconds(3_600)
-        guard let connections else {
+        // Awake, the pace holds: what still rings comes from writers that found the lock taken before.
+        guard state.mode != .awake, let connections else {
             do {
                 try await clock.sleep(for: timeout)
                 return false

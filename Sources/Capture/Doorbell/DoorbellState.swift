@@ -22,17 +22,12 @@ struct DoorbellState: Sendable {
         var arming: Duration = .milliseconds(50)
         /// The safety sweep while armed; nil: none.
         var sweep: Duration? = .seconds(1)
-        /// With more records than this in `window`, writers should not have to ring.
-        var busyRecords = 40
-        /// What `busyRecords` are counted over.
-        var window: Duration = .milliseconds(20)
     }
 
     private(set) var mode = Mode.awake
     private let pace: Pace
     private var armingWait: Duration
-    private var windowStart: ContinuousClock.Instant?
-    private var windowRecords = 0
+    private var load = WriterLoad()
 
     init(pace: Pace) {
         self.pace = pace
@@ -40,8 +35,10 @@ struct DoorbellState: Sendable {
     }
 
     /// A read brought this many records.
-    mutating func didRead(records: Int, isFull: Bool, at now: ContinuousClock.Instant) -> Action {
-        let isBusy = count(records, at: now) || isFull
+    mutating func didRead(
+        records: Int, isFull: Bool, snapshot: Snapshot, begun: Int, at now: ContinuousClock.Instant
+    ) -> Action {
+        let isBusy = load.isBusy(records: records, snapshot: snapshot, begun: begun, at: now) || isFull
         switch mode {
         case .awake where records == 0:
             mode = .arming
@@ -75,15 +72,5 @@ struct DoorbellState: Sendable {
         case .arming: armingWait
         case .armed: pace.sweep
         }
-    }
-
-    private mutating func count(_ records: Int, at now: ContinuousClock.Instant) -> Bool {
-        if let windowStart, now - windowStart < pace.window {
-            windowRecords += records
-        } else {
-            windowStart = now
-            windowRecords = records
-        }
-        return windowRecords > pace.busyRecords
     }
 }

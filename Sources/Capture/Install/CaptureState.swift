@@ -44,7 +44,9 @@ public struct CaptureState: Sendable {
             let needed = rules.filter { $0.table.value == table }
             guard let shape = try await catalog.shape(of: table) else {
                 problems.append(
-                    Problem(table: table, reason: "table \(table) does not exist: restore it or change its rules", losesChanges: true))
+                    Problem(
+                        table: table, reason: "table \(table) does not exist: restore it or change its rules",
+                        losesChanges: true))
                 continue
             }
             problems += Self.problems(state, shape, needed)
@@ -60,7 +62,9 @@ public struct CaptureState: Sendable {
     }
 
     /// Just the manifests: records of a capture that was installed meanwhile have come.
-    public static func manifests(_ connection: PostgresConnection) async throws(PostgresError) -> [Int32: Manifest] {
+    public static func manifests(_ connection: PostgresConnection) async throws(PostgresError) -> [Int32:
+        Manifest]
+    {
         let captures = try await InstalledState.captures(connection)
         return Dictionary(captures.map { ($0.id, $0.manifest) }) { $1 }
     }
@@ -68,7 +72,11 @@ public struct CaptureState: Sendable {
     private static func problems(_ state: InstalledState, _ shape: TableShape, _ rules: [Rule]) -> [Problem] {
         let table = shape.name
         guard let capture = state.captures.last(where: { $0.manifest.table == table && !$0.isRetired }) else {
-            return [Problem(table: table, reason: "table \(table) is not captured: run 'unstale install'", losesChanges: true)]
+            return [
+                Problem(
+                    table: table, reason: "table \(table) is not captured: run 'unstale install'",
+                    losesChanges: true)
+            ]
         }
         var problems: [Problem] = []
         let design = CaptureDesign(shape: shape, rules: rules, settings: CaptureSettings())
@@ -79,7 +87,8 @@ public struct CaptureState: Sendable {
             problems.append(
                 Problem(
                     table: table,
-                    reason: "column '\(column)' of \(table) is gone: its keys go by pattern until the rules are "
+                    reason:
+                        "column '\(column)' of \(table) is gone: its keys go by pattern until the rules are "
                         + "changed and 'unstale install' has run", losesChanges: false))
         }
         let uncaptured = rules.filter { rule in
@@ -90,7 +99,8 @@ public struct CaptureState: Sendable {
             let names = uncaptured.map { "'\($0.name.value)'" }.joined(separator: ", ")
             problems.append(
                 Problem(
-                    table: table, reason: "the capture of \(table) does not know \(names): run 'unstale install'",
+                    table: table,
+                    reason: "the capture of \(table) does not know \(names): run 'unstale install'",
                     losesChanges: true))
         }
         let operations = Set(capture.manifest.conditions.flatMap(\.operations))

@@ -70,7 +70,13 @@ public struct Catalog: Sendable {
                 (SELECT pg_catalog.string_agg(t.typname, ' ') FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.type
                     WHERE p.attnum = a.attnum),
                 (SELECT pg_catalog.bool_and(t.typnamespace = 'pg_catalog'::regnamespace OR t.typtype <> 'b')
-                    FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.type WHERE p.attnum = a.attnum)
+                    FROM parts p JOIN pg_catalog.pg_type t ON t.oid = p.type WHERE p.attnum = a.attnum),
+                EXISTS (SELECT FROM parts p JOIN pg_catalog.pg_cast k ON k.castsource = p.type
+                    WHERE p.attnum = a.attnum AND k.casttarget = 'text'::regtype AND k.castmethod = 'f'),
+                a.atttypid IN ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype,
+                    'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+                    OR a.atttypid IN ('text'::regtype, 'varchar'::regtype)
+                        AND (SELECT c.collisdeterministic FROM pg_catalog.pg_collation c WHERE c.oid = a.attcollation)
             FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
             """, [.integer(oid)], doing: doing)
@@ -79,9 +85,11 @@ public struct Catalog: Sendable {
             let parts = (row.text(2) ?? "").split(separator: " ").map(String.init)
             let settings: Set<TextSetting> =
                 builtin
-                ? parts.reduce(into: []) { $0.formUnion(TextSetting.of(type: $1)) } : Set(TextSetting.allCases)
+                ? parts.reduce(into: []) { $0.formUnion(TextSetting.of(type: $1)) }
+                : Set(TextSetting.allCases)
             return TableShape.Column(
-                name: row.text(0) ?? "", type: row.text(1) ?? "", settings: settings, hasBuiltinEquality: builtin)
+                name: row.text(0) ?? "", type: row.text(1) ?? "", settings: settings,
+                hasBuiltinEquality: builtin, hasTextCast: row.bool(4), hasExactEquality: row.bool(5))
         }
     }
 

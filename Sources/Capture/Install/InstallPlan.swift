@@ -36,13 +36,14 @@ struct InstallPlan: Sendable {
                 let manifest = SQL.literal(ManifestCoding.encode(design.manifest))
                 add(
                     "record capture \(id) of \(table)",
-                    "INSERT INTO unstale.captures (id, relation, manifest) VALUES (\(id), \(design.shape.oid), \(manifest));")
+                    "INSERT INTO unstale.captures (id, relation, manifest) VALUES (\(id), \(design.shape.oid), \(manifest));"
+                )
             }
             for function in design.functions(capture: id) {
                 wantedFunctions.insert(function.name)
                 guard state.functions[function.name] != function else { continue }
                 let verb = state.functions[function.name] == nil ? "create" : "replace"
-                add("\(verb) function unstale.\(function.name) for \(table)", function.definition + ";")
+                add("\(verb) function unstale.\(function.name) for \(table)", function.definition)
             }
             let gap = addTriggers(design, state, settings, wanted: &wantedTriggers)
             if gap && wasCaptured {
@@ -106,7 +107,8 @@ struct InstallPlan: Sendable {
 
     /// Returns whether a trigger of a table was missing or did not fire.
     private mutating func addTriggers(
-        _ design: CaptureDesign, _ state: InstalledState, _ settings: CaptureSettings, wanted: inout Set<String>
+        _ design: CaptureDesign, _ state: InstalledState, _ settings: CaptureSettings,
+        wanted: inout Set<String>
     ) -> Bool {
         var gap = false
         let events = TriggerEvent.allCases.filter { $0.operation.map(design.operations.contains) ?? true }
@@ -130,7 +132,8 @@ struct InstallPlan: Sendable {
                 if existing?.mode == "D" || existing?.mode == "R" { gap = true }
                 add(
                     "enable \(settings.always ? "always " : "")trigger \(event.triggerName) on \(table)",
-                    "ALTER TABLE \(qualified) ENABLE\(settings.always ? " ALWAYS" : "") TRIGGER \(event.triggerName);")
+                    "ALTER TABLE \(qualified) ENABLE\(settings.always ? " ALWAYS" : "") TRIGGER \(event.triggerName);"
+                )
             }
         }
         return gap

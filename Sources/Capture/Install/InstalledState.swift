@@ -44,7 +44,7 @@ struct InstalledState: Sendable {
         for row in functions {
             guard let name = row.text(0), let source = row.text(1), let config = row.text(2) else { continue }
             let settings = TextSetting.allCases.filter { config.contains("\($0.rawValue)=") }.sorted()
-            guard config.contains("search_path=pg_catalog, pg_temp") else { continue }
+            guard config.contains("search_path=\(TriggerFunction.searchPath)") else { continue }
             state.functions[name] = TriggerFunction(name: name, source: source, settings: settings)
         }
         let triggers = try await connection.query(
@@ -70,7 +70,9 @@ struct InstalledState: Sendable {
             "SELECT id, manifest, retired_at IS NOT NULL FROM unstale.captures ORDER BY id",
             doing: "reading the installed capture")
         return rows.compactMap { row in
-            guard let id = row.int(0), let manifest = row.text(1).flatMap(ManifestCoding.decode) else { return nil }
+            guard let id = row.int(0), let manifest = row.text(1).flatMap(ManifestCoding.decode) else {
+                return nil
+            }
             return InstalledCapture(id: Int32(id), manifest: manifest, isRetired: row.bool(2))
         }
     }

@@ -22,14 +22,18 @@ public struct Installer: Sendable {
     }
 
     /// The steps from what is installed to what the rules need, and the SQL that takes them.
-    public func preview(_ rules: RuleSet, _ settings: CaptureSettings, workerRole: String?) async throws -> Preview {
+    public func preview(_ rules: RuleSet, _ settings: CaptureSettings, workerRole: String?) async throws
+        -> Preview
+    {
         let steps = try await steps(rules, settings, workerRole: workerRole)
         return Preview(summaries: steps.map(\.summary), sql: transaction(steps))
     }
 
     /// Takes the steps, in one transaction; returns them. Nothing to do is nothing done.
     @discardableResult
-    public func install(_ rules: RuleSet, _ settings: CaptureSettings, workerRole: String?) async throws -> [String] {
+    public func install(_ rules: RuleSet, _ settings: CaptureSettings, workerRole: String?) async throws
+        -> [String]
+    {
         try await locked("installing the capture") {
             let steps = try await steps(rules, settings, workerRole: workerRole)
             try await take(steps, doing: "installing the capture")
@@ -58,15 +62,19 @@ public struct Installer: Sendable {
             guard error.sqlState == "55P03" else { throw error }
             throw PostgresError(
                 code: error.code,
-                message: "\(error.message): another session holds a lock on a captured table; try again, or raise --lock-timeout",
+                message:
+                    "\(error.message): another session holds a lock on a captured table; try again, or raise --lock-timeout",
                 doing: doing)
         }
     }
 
     private func transaction(_ steps: [InstallPlan.Step]) -> String {
         let milliseconds = Int64(lockTimeout / .milliseconds(1))
-        let body = steps.map { "-- \($0.summary.split(whereSeparator: \.isNewline).joined(separator: " "))\n\($0.sql)" }
-        return "BEGIN;\nSET LOCAL lock_timeout = \(milliseconds);\nSET LOCAL search_path = pg_catalog, pg_temp;\n\n"
+        let body = steps.map {
+            "-- \($0.summary.split(whereSeparator: \.isNewline).joined(separator: " "))\n\($0.sql)"
+        }
+        return
+            "BEGIN;\nSET LOCAL lock_timeout = \(milliseconds);\nSET LOCAL search_path = pg_catalog, pg_temp;\n\n"
             + body.joined(separator: "\n\n") + "\n\nCOMMIT;\n"
     }
 
@@ -82,7 +90,8 @@ public struct Installer: Sendable {
                     + "run 'unstale uninstall' of the version that made it",
                 doing: "reading the installed capture")
         }
-        var steps = InstallPlan(state: state, designs: check.designs(rules, settings), settings: settings).steps
+        var steps = InstallPlan(state: state, designs: check.designs(rules, settings), settings: settings)
+            .steps
         if let workerRole { steps += try await grantSteps(rules, check, state, role: workerRole) }
         return steps
     }
@@ -110,7 +119,8 @@ public struct Installer: Sendable {
         for object in try await lookupObjects(rules, check, role: role) {
             steps.append(
                 InstallPlan.Step(
-                    summary: "grant \(object) to \(role), for lookups", sql: Rights.grant(object: object, role: role)))
+                    summary: "grant \(object) to \(role), for lookups",
+                    sql: Rights.grant(object: object, role: role)))
         }
         return steps
     }
@@ -124,7 +134,8 @@ public struct Installer: Sendable {
             else { continue }
             let doing = "finding out what the lookup of '\(rule.name.value)' reads"
             try await connection.script(
-                "BEGIN; CREATE TEMPORARY VIEW unstale_lookup AS SELECT 1 AS one FROM (\n\(lookup.bareSQL)\n) AS result", doing: doing)
+                "BEGIN; CREATE TEMPORARY VIEW unstale_lookup AS SELECT 1 AS one FROM (\n\(lookup.bareSQL)\n) AS result",
+                doing: doing)
             let rows = try await connection.query(
                 """
                 SELECT DISTINCT n.nspname, c.relname, has_schema_privilege($1, n.oid, 'USAGE'),
@@ -146,7 +157,9 @@ public struct Installer: Sendable {
         return objects.sorted()
     }
 
-    private func grants(_ state: InstalledState) async throws(PostgresError) -> [(role: String, object: String)] {
+    private func grants(_ state: InstalledState) async throws(PostgresError) -> [(
+        role: String, object: String
+    )] {
         guard state.version != nil else { return [] }
         let rows = try await connection.query(
             "SELECT role, object FROM unstale.grants ORDER BY 1, 2", doing: "reading the granted rights")
@@ -154,12 +167,15 @@ public struct Installer: Sendable {
     }
 
     /// One install at a time.
-    private func locked<Value: Sendable>(_ doing: String, _ body: () async throws -> Value) async throws -> Value {
+    private func locked<Value: Sendable>(_ doing: String, _ body: () async throws -> Value) async throws
+        -> Value
+    {
         let rows = try await connection.query(
             "SELECT pg_try_advisory_lock(\(AdvisoryLock.install.arguments))", doing: doing)
         guard rows.first?.bool(0) == true else {
             throw PostgresError(
-                code: .server(sqlState: "55P03"), message: "another install is running; wait for it", doing: doing)
+                code: .server(sqlState: "55P03"), message: "another install is running; wait for it",
+                doing: doing)
         }
         let outcome: Swift.Result<Value, any Error>
         do {

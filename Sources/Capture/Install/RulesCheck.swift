@@ -14,19 +14,16 @@ public struct RulesCheck: Sendable {
         let unknown = rules.validate(against: tables)
         guard unknown.isEmpty else { throw RulesError(diagnostics: unknown) }
         var shapes: [TableName: TableShape] = [:]
-        for table in Set(rules.rules.map(\.table.value)) { shapes[table] = try await catalog.shape(of: table) }
-        var diagnostics: [RulesDiagnostic] = []
+        for table in Set(rules.rules.map(\.table.value)) {
+            shapes[table] = try await catalog.shape(of: table)
+        }
+        var diagnostics = try await predicateMistakes(rules, shapes, connection)
         var lookupColumns: [String: [String]] = [:]
         for rule in rules.rules {
             guard let shape = shapes[rule.table.value] else { continue }
-            if let predicate = rule.predicate {
-                diagnostics += try await mistake(at: predicate.location, "'where'") {
-                    _ = try await connection.query(
-                        "SELECT (\n\(predicate.sql)\n)::pg_catalog.bool FROM \(shape.sqlName) AS old, \(shape.sqlName) AS new LIMIT 0",
-                        doing: "'where'")
-                }
-            }
-            if let lookup = LookupStatement(rule: rule, types: shape.types), let location = rule.lookup?.location {
+            if let lookup = LookupStatement(rule: rule, types: shape.types),
+                let location = rule.lookup?.location
+            {
                 diagnostics += try await mistake(at: location, "'lookup'") {
                     lookupColumns[rule.name.value] = try await columns(of: lookup, connection)
                 }
@@ -37,9 +34,30 @@ public struct RulesCheck: Sendable {
         return RulesCheck(shapes: shapes)
     }
 
+    /// What the server has against each `where`, asked with the names that a trigger function finds.
+    private static func predicateMistakes(
+        _ rules: RuleSet, _ shapes: [TableName: TableShape], _ connection: PostgresConnection
+    ) async throws -> [RulesDiagnostic] {
+        let doing = "'where'"
+        let path = try await connection.query("SELECT current_setting('search_path')", doing: doing)
+        try await connection.script("SET search_path = \(TriggerFunction.searchPath)", doing: doing)
+        var diagnostics: [RulesDiagnostic] = []
+        for rule in rules.rules {
+            guard let predicate = rule.predicate, let table = shapes[rule.table.value]?.sqlName else { continue }
+            diagnostics += try await mistake(at: predicate.location, doing) {
+                _ = try await connection.query(
+                    "SELECT (\n\(predicate.sql)\n)::bool FROM \(table) AS old, \(table) AS new LIMIT 0",
+                    doing: doing)
+            }
+        }
+        _ = try await connection.query(
+            "SELECT set_config('search_path', $1, false)", [.text(path.first?.text(0) ?? "")], doing: doing)
+        return diagnostics
+    }
+
     /// The diagnostic for SQL that the server refuses; everything else goes on.
     private static func mistake(
-        at location: SourceLocation, _ what: String, _ body: () async throws -> Void
+        at location: FilePosition, _ what: String, _ body: () async throws -> Void
     ) async throws -> [RulesDiagnostic] {
         do {
             try await body()

@@ -8,6 +8,10 @@ public struct Batch: Sendable {
     public var records: Int
     /// Where the next read begins.
     public var next: ReadPosition
+    /// What the read saw.
+    public var snapshot: Snapshot
+    /// How many transactions had an id by then from the snapshot's `xmax` on, and so are under way.
+    public var begun: Int
     /// Whether there was more than fits into one batch.
     public var isFull: Bool
     /// When its first record was written, by the server's clock, in microseconds since 2000-01-01 UTC.

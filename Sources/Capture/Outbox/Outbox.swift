@@ -6,10 +6,14 @@ public struct Outbox: Sendable {
     /// Records in one batch, at most.
     let pageSize: Int
 
-    /// The outbox behind a connection that no one else runs statements on meanwhile.
-    public init(connection: PostgresConnection, pageSize: Int = 1_000) {
+    /// Whether the read is planned once in the session; not possible behind a pooler in transaction mode.
+    let prepares: Bool
+
+    /// The outbox behind a connection; reads of up to `pageSize` records.
+    public init(connection: PostgresConnection, pageSize: Int = 1_000, prepares: Bool = false) {
         self.connection = connection
         self.pageSize = pageSize
+        self.prepares = prepares
     }
 
     /// The read below must go by the index in every case: the tables are never analyzed.
@@ -20,8 +24,9 @@ public struct Outbox: Sendable {
     /// $1 the snapshot's xmax, $2 its transactions in progress, $3 and $4 the transaction that is read in part.
     private func readStatement() -> String {
         """
-        -- 1. The snapshot of this very statement: it sees exactly the records that follow.
-        SELECT pg_current_snapshot()::text, NULL::xid8, NULL::bigint, NULL::timestamptz, NULL::int, NULL::"char",
+        -- 1. The snapshot of this very statement, which sees exactly the records that follow, and how many ids were
+        --    handed out from its xmax on: age() counts back from the next one.
+        SELECT pg_current_snapshot()::text, NULL::xid8, age(pg_snapshot_xmax(pg_current_snapshot())::xid)::bigint, NULL::timestamptz, NULL::int, NULL::"char",
             NULL::bigint, NULL::text[], NULL::text[], NULL::text
         UNION ALL
         (SELECT NULL, o.* FROM (
@@ -48,13 +53,14 @@ public struct Outbox: Sendable {
             [
                 .integer(position.snapshot.xmax), .text(inProgress),
                 .integer(position.partial?.xid ?? 0), .integer(position.partial?.id ?? 0),
-            ], binary: true, doing: "reading the outbox")
+            ], binary: true, prepared: prepares, doing: "reading the outbox")
         guard let text = rows.first?.text(0), let current = Snapshot(text) else {
             throw PostgresError(code: .disconnected, message: "no snapshot came", doing: "reading the outbox")
         }
         let isFull = rows.count - 1 > pageSize
         var batch = Batch(
-            changes: [], records: min(rows.count - 1, pageSize), next: ReadPosition(current), isFull: isFull,
+            changes: [], records: min(rows.count - 1, pageSize), next: ReadPosition(current), snapshot: current,
+            begun: Int(rows[0].binaryInteger(2, as: Int64.self) ?? 0), isFull: isFull,
             failures: [])
         var last: (xid: UInt64, id: Int64)?
         for row in rows.dropFirst().prefix(pageSize) {
@@ -74,7 +80,8 @@ public struct Outbox: Sendable {
             WHERE xid = pg_current_xact_id_if_assigned() ORDER BY id
             """, binary: true, doing: "reading the outbox")
         var batch = Batch(
-            changes: [], records: rows.count, next: ReadPosition(.empty), isFull: false, failures: [])
+            changes: [], records: rows.count, next: ReadPosition(.empty), snapshot: .empty, begun: 0,
+            isFull: false, failures: [])
         for row in rows { OutboxRecord(row)?.append(to: &batch) }
         return batch
     }

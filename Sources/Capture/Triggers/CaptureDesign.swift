@@ -14,11 +14,9 @@ struct CaptureDesign: Sendable {
     init(shape: TableShape, rules: [Rule], settings: CaptureSettings) {
         self.shape = shape
         self.settings = settings
-        var distinct: [Condition] = []
-        for rule in rules where !distinct.contains(rule.condition) { distinct.append(rule.condition) }
-        let columns = Set(rules.flatMap(\.imageColumns)).sorted()
-        manifest = Manifest(table: shape.name, columns: columns, conditions: distinct)
-        conditions = ConditionCompiler(conditions: distinct)
+        manifest = Manifest(table: shape.name, rules: rules)
+        let exactColumns = shape.columns.filter(\.hasExactEquality).map(\.name)
+        conditions = ConditionCompiler(conditions: manifest.conditions, exactColumns: Set(exactColumns))
         let predicates = rules.compactMap(\.predicate)
         predicateWords =
             predicates.contains(where: \.mentionsWholeRow)

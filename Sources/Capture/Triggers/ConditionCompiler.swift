@@ -4,9 +4,13 @@ import Rules
 /// Compiles a table's conditions into the SQL expression for the bits of one operation.
 struct ConditionCompiler {
     let conditions: [Condition]
+    /// Columns whose values are equal only if they are the same bytes.
+    let exactColumns: Set<String>
 
     /// Whether any condition is about this operation.
-    func concerns(_ operation: Operation) -> Bool { conditions.contains { $0.operations.contains(operation) } }
+    func concerns(_ operation: Operation) -> Bool {
+        conditions.contains { $0.operations.contains(operation) }
+    }
 
     /// Whether a condition of this operation looks at the row before (or after) the change.
     func mentions(_ image: RowImage, in operation: Operation) -> Bool {
@@ -33,17 +37,10 @@ struct ConditionCompiler {
         return terms.joined(separator: "\n            | ")
     }
 
-    /// Whether every row of this operation sets some bit.
-    func isUnconditional(_ operation: Operation) -> Bool {
-        conditions.contains { $0.operations.contains(operation) && tests($0, operation, .always).isEmpty }
-    }
-
     private func tests(_ condition: Condition, _ operation: Operation, _ pairing: Pairing) -> [String] {
         var tests: [String] = []
         if operation == .update, !condition.columns.isEmpty {
-            // Byte by byte: 1.0 and 1.00 are equal and read differently, and json has no equality at all.
-            let old = row("old", condition.columns), new = row("new", condition.columns)
-            let changed = "\(old) OPERATOR(pg_catalog.*<>) \(new)"
+            let changed = changed(condition.columns)
             switch pairing {
             case .always: tests.append(changed)
             case .never: break
@@ -63,6 +60,18 @@ struct ConditionCompiler {
         default: tests.append("(\(predicate))")
         }
         return tests
+    }
+
+    /// Whether one of the columns changed. Byte by byte, where a type's `=` is not exact enough: 1.0 and 1.00 are
+    /// equal and read differently, and json has no equality at all.
+    private func changed(_ columns: [String]) -> String {
+        let exact = columns.filter(exactColumns.contains).map { name in
+            "old.\(SQL.identifier(name)) IS DISTINCT FROM new.\(SQL.identifier(name))"
+        }
+        let inexact = columns.filter { !exactColumns.contains($0) }
+        guard !inexact.isEmpty else { return "(\(exact.joined(separator: " OR ")))" }
+        let old = row("old", inexact), new = row("new", inexact)
+        return "(" + (exact + ["\(old) OPERATOR(pg_catalog.*<>) \(new)"]).joined(separator: " OR ") + ")"
     }
 
     private func row(_ alias: String, _ columns: [String]) -> String {

@@ -21,9 +21,8 @@ struct RecordWriter {
 
     /// For UPDATE.
     var updateSource: String {
-        // A row that moves to another partition may vanish on its way there, so there may be no new one.
         function(
-            .update, oneRow: "old_rows AS old LEFT JOIN new_rows AS new ON true",
+            .update, oneRow: "old_rows AS old CROSS JOIN new_rows AS new",
             images: "\(image("old")), \(image("new"))", into: "old_image, new_image", manyRows: manyUpdates)
     }
 
@@ -64,12 +63,7 @@ struct RecordWriter {
         _ operation: Operation, oneRow: String, images: String, into: String, manyRows: String
     ) -> String {
         let kind = operation.rawValue.prefix(1)
-        let nothing = conditions.isUnconditional(operation) ? "" : """
-
-                IF fired = 0 THEN
-                    RETURN NULL;
-                END IF;
-            """
+        let rows = operation == .insert ? "new_rows" : "old_rows"
         return """
 
             #variable_conflict use_column
@@ -87,18 +81,24 @@ struct RecordWriter {
                     INTO STRICT fired, \(into)
                     FROM \(oneRow);
                 EXCEPTION
-                    WHEN no_data_found THEN RETURN NULL;
+                    WHEN no_data_found THEN
+                        -- A row that moves to another partition may vanish on its way there.
+                        IF NOT EXISTS (SELECT FROM \(rows)) THEN
+                            RETURN NULL;
+                        END IF;
                     WHEN too_many_rows THEN NULL;
-                    WHEN OTHERS THEN failure := SQLERRM;
-                END;\(nothing)
-                IF fired IS NOT NULL THEN
+                    WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
+                END;
+                IF fired <> 0 THEN
                     INSERT INTO unstale.outbox (capture, op, rules, old, new)
                     VALUES (\(capture), '\(kind)', fired, old_image, new_image);
+                ELSIF fired = 0 THEN
+                    RETURN NULL;
                 ELSE
                     -- 2. Many rows, in chunks.
                     IF failure IS NULL THEN
                         BEGIN
-                            SELECT array_agg(chunk), CASE WHEN sum(size) > \(rowLimit) THEN 'more than \(rowLimit) rows' END
+                            SELECT array_agg(chunk), CASE WHEN sum(size) > \(rowLimit) THEN '' END
                             INTO chunks, failure
                             FROM (
                                 SELECT ROW(op, fired, array_agg(old_image) FILTER (WHERE old_image IS NOT NULL),
@@ -113,13 +113,13 @@ struct RecordWriter {
                                 GROUP BY op, fired, old_image IS NULL, part
                             ) AS chunked;
                         EXCEPTION
-                            WHEN OTHERS THEN failure := SQLERRM;
+                            WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                         END;
                     END IF;
-                    -- 3. What can't be told row by row: any row of this table.
+                    -- 3. Too many rows, or a failure: any row of this table.
                     IF failure IS NOT NULL THEN
                         INSERT INTO unstale.outbox (capture, op, rules, detail)
-                        VALUES (\(capture), 'a', -1, failure);
+                        VALUES (\(capture), 'a', -1, nullif(failure, ''));
                     ELSIF chunks IS NULL THEN
                         RETURN NULL;
                     ELSE
@@ -136,19 +136,23 @@ struct RecordWriter {
     /// Old and new rows are paired by primary key; a changed key, or a table without one, is a delete and an
     /// insert. A FULL JOIN, because a plan made for few rows and kept for many must never be a nested loop.
     private var manyUpdates: String {
-        guard !shape.primaryKey.isEmpty else { return distinct(unpaired(.old) + "\n                    UNION ALL\n                    " + unpaired(.new)) }
+        guard !shape.primaryKey.isEmpty else {
+            return distinct(
+                unpaired(.old) + "\n                    UNION ALL\n                    " + unpaired(.new))
+        }
         let key = shape.primaryKey.map { name in
             let cast = shape.column(name)?.hasBuiltinEquality ?? false ? "" : "::text"
             let column = SQL.identifier(name)
             return "old.\(column)\(cast) = new.\(column)\(cast)"
         }
-        let first = SQL.identifier(shape.primaryKey[0])
-        let paired = "old.\(first) IS NOT NULL AND new.\(first) IS NOT NULL"
+        // A composite value IS NULL when all in it is, so that would not do for a key.
+        let oldExists = "old.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
+        let newExists = "new.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
         let pairs = """
-            SELECT CASE WHEN new.\(first) IS NULL THEN 'd' WHEN old.\(first) IS NULL THEN 'i' ELSE 'u' END::"char" AS op,
-                        \(conditions.mask(.update, pairing: .where(paired))) AS fired,
-                        CASE WHEN old.\(first) IS NOT NULL THEN \(image("old")) END AS old_row,
-                        CASE WHEN new.\(first) IS NOT NULL THEN \(image("new")) END AS new_row
+            SELECT CASE WHEN \(oldExists) THEN CASE WHEN \(newExists) THEN 'u' ELSE 'd' END ELSE 'i' END::"char" AS op,
+                        \(conditions.mask(.update, pairing: .where("\(oldExists) AND \(newExists)"))) AS fired,
+                        CASE WHEN \(oldExists) THEN \(image("old")) END AS old_row,
+                        CASE WHEN \(newExists) THEN \(image("new")) END AS new_row
                     FROM old_rows AS old FULL JOIN new_rows AS new ON \(key.joined(separator: " AND "))
             """
         // Images that are equal are stored once.
@@ -191,7 +195,13 @@ struct RecordWriter {
     /// Rules without a column still need a row to count: an empty array can't be aggregated.
     private func image(_ alias: String) -> String {
         guard !columns.isEmpty else { return "ARRAY[NULL::text]" }
-        let values = columns.map { "\(alias).\(SQL.identifier($0))::text COLLATE \"C\"" }
+        let values = columns.map { name in
+            let value = "\(alias).\(SQL.identifier(name))"
+            let text =
+                shape.column(name)?.hasTextCast ?? false
+                ? "CASE WHEN \(value) IS DISTINCT FROM NULL THEN concat(\(value)) END" : "\(value)::text"
+            return "\(text) COLLATE \"C\""
+        }
         return "ARRAY[\(values.joined(separator: ", "))]"
     }
 

@@ -12,6 +12,10 @@ public struct TableShape: Sendable, Equatable {
         public var settings: Set<TextSetting>
         /// Whether its type's `=` is one that `pg_catalog` has, and not an extension's.
         public var hasBuiltinEquality: Bool
+        /// Whether `::text` is not the type's text output, which clients see: of a `boolean` or an `inet`.
+        public var hasTextCast: Bool
+        /// Whether two values are equal only if they are the same bytes.
+        public var hasExactEquality: Bool
     }
 
     /// The table's OID.

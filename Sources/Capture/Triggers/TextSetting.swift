@@ -27,7 +27,8 @@ public enum TextSetting: String, CaseIterable, Sendable, Comparable {
         case "timestamptz": [.dateStyle, .timeZone]
         case "interval": [.intervalStyle]
         case "bytea": [.byteaOutput]
-        case "float4", "float8", "point", "line", "lseg", "box", "path", "polygon", "circle": [.extraFloatDigits]
+        case "float4", "float8", "point", "line", "lseg", "box", "path", "polygon", "circle":
+            [.extraFloatDigits]
         case "money": [.lcMonetary]
         default: []
         }

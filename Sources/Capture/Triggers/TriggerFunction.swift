@@ -11,14 +11,27 @@ struct TriggerFunction: Equatable, Sendable {
     var settings: [TextSetting]
 
     /// What makes the function what it is. It runs as its owner, so the application needs no right on the
-    /// schema, and finds no names but the server's own.
+    /// schema, and finds no names but the server's own. Nobody else may make triggers that call it: it would
+    /// write the values of their tables as text, by their types' own functions.
     var definition: String {
         let pins = settings.map { "\n    SET \($0.rawValue) = \($0.value)" }.joined()
+        let function = "unstale.\(SQL.identifier(name))()"
         return """
-            CREATE OR REPLACE FUNCTION unstale.\(SQL.identifier(name))() RETURNS trigger
+            CREATE OR REPLACE FUNCTION \(function) RETURNS trigger
                 LANGUAGE plpgsql SECURITY DEFINER
-                SET search_path = pg_catalog, pg_temp\(pins)
-            AS $unstale$\(source)$unstale$
+                SET search_path = \(Self.searchPath)\(pins)
+            AS \(quote)\(source)\(quote);
+            REVOKE ALL ON FUNCTION \(function) FROM PUBLIC;
             """
+    }
+
+    /// Where the functions find names: the application's own must be qualified.
+    static let searchPath = "pg_catalog, pg_temp"
+
+    /// A dollar quote that the source does not contain.
+    private var quote: String {
+        var tag = "unstale"
+        while source.contains("$\(tag)$") { tag += "_" }
+        return "$\(tag)$"
     }
 }

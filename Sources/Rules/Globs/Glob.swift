@@ -4,19 +4,24 @@
 /// which finds the same matches in at most (length of key × length of glob) steps.
 public struct Glob: Sendable {
     private let tokens: [GlobToken]
+    private let matchesEmptyKey: Bool
 
     /// The matcher of a pattern.
-    public init(_ pattern: Pattern) { self.init(tokens: pattern.tokens) }
+    public init(_ pattern: Pattern) { self.init(pattern, behind: 0) }
 
-    init(tokens: [GlobToken]) { self.tokens = tokens }
+    /// The matcher of what a pattern has behind so many literal bytes.
+    init(_ pattern: Pattern, behind count: Int) {
+        tokens = Array(pattern.tokens.dropFirst(count))
+        // Redis never looks at a pattern for the empty key; its commands know a lone star by heart.
+        matchesEmptyKey = pattern.bytes.isEmpty || pattern.bytes == [UInt8(ascii: "*")]
+    }
 
     /// Whether the key matches.
     public func matches(_ key: Key) -> Bool { matches(key.bytes.span) }
 
     /// Whether the key with these bytes matches.
     public func matches(_ key: Span<UInt8>) -> Bool {
-        // Redis never looks at a pattern for the empty key, not even at a star.
-        key.isEmpty ? tokens.isEmpty : matches(key, from: 0)
+        key.isEmpty ? matchesEmptyKey : matches(key, from: 0)
     }
 
     /// Whether the part of the key that begins at `start` matches.

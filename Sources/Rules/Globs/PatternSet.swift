@@ -19,7 +19,7 @@ public struct PatternSet: Sendable {
         for (index, pattern) in patterns.enumerated() {
             let prefix = pattern.literalPrefix
             let node = prefix.reduce(0) { childMakingIt(of: $0, for: $1) }
-            nodes[node].globs.append((index, Glob(tokens: Array(pattern.tokens.dropFirst(prefix.count)))))
+            nodes[node].globs.append((index, Glob(pattern, behind: prefix.count)))
         }
     }
 

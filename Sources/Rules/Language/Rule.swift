@@ -59,8 +59,7 @@ extension Rule {
     /// All templates of the rule, in the order of its actions.
     var templates: [Template] {
         let publication = publish.map { [$0.channel, $0.message] } ?? []
-        return delete.keys + delete.patterns + delete.tags + rewarm.flatMap(\.templates)
-            + (expire?.keys ?? [])
-            + bump + publication
+        let deleted = delete.keys + delete.patterns + delete.tags
+        return deleted + rewarm.flatMap(\.templates) + (expire?.keys ?? []) + bump + publication
     }
 }

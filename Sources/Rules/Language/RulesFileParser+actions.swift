@@ -31,8 +31,7 @@ extension RulesFileParser {
         guard let key, let loader else { return nil }
         return Rewarm(
             key: key, loader: loader, ttl: ttl, jitter: jitter, when: when ?? .always, maxBytes: maxBytes,
-            deadline: deadline,
-            touch: touch)
+            deadline: deadline, touch: touch)
     }
 
     private mutating func loader(of fields: YAMLFields) -> Rewarm.Loader? {

@@ -2,9 +2,8 @@ extension RulesFileParser {
     /// A rule, unless it lacks what every rule needs. What else is wrong is reported and left out.
     mutating func rule(_ field: YAMLField) -> Rule? {
         let known = [
-            "name", "table", "on", "columns", "where", "lookup", "delete", "rewarm", "expire", "bump",
-            "publish",
-            "fence", "repeat_after",
+            "name", "table", "on", "columns", "where", "lookup",
+            "delete", "rewarm", "expire", "bump", "publish", "fence", "repeat_after",
         ]
         guard let fields = fields(of: field, "a rule", known: known) else { return nil }
         noteUnsupported(fields)
@@ -49,10 +48,9 @@ extension RulesFileParser {
 
     mutating func table(_ field: YAMLField) -> Located<TableName>? {
         guard let text = text(field) else { return nil }
-        let parts = text.utf8.split(
-            separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false
-        )
-        .map { String(Substring($0)) }
+        let dot = UInt8(ascii: ".")
+        let parts = text.utf8.split(separator: dot, maxSplits: 1, omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
         guard parts.allSatisfy({ !$0.isEmpty }) else {
             fail(field.value.location, "'table' must be table or schema.table, not '\(text)'")
             return nil

@@ -13,6 +13,12 @@ public struct Deletions: Sendable {
     /// Whether there is nothing to delete.
     public var isEmpty: Bool { keys.isEmpty && patterns.isEmpty }
 
+    /// Makes room for keys, so that a large batch doesn't hash them again with every doubling.
+    mutating func reserve(_ count: Int) {
+        keys.reserveCapacity(count)
+        seenKeys.reserveCapacity(count)
+    }
+
     /// Adds a key, unless it is there.
     public mutating func insert(_ key: PlannedKey) {
         if seenKeys.insert(key.key).inserted { keys.append(key) }

@@ -16,7 +16,9 @@ extension LookupCall: Codable {
     /// Writes a call.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        func texts(_ values: [[UInt8]?]) -> [String?] { values.map { $0.map { String(decoding: $0, as: UTF8.self) } } }
+        func texts(_ values: [[UInt8]?]) -> [String?] {
+            values.map { $0.map { String(decoding: $0, as: UTF8.self) } }
+        }
         try container.encode(texts(parameters), forKey: .parameters)
         try container.encodeIfPresent(old.map(texts), forKey: .old)
         try container.encodeIfPresent(new.map(texts), forKey: .new)

@@ -11,8 +11,8 @@ public struct LookupFills: Sendable {
             throw MissingLookupColumn(rule: rule.name.value, column: use.value.name)
         }
         let (old, new) = (rule.context(.old), rule.context(.new))
-        fills = DeletionTemplate.all(of: rule).filter { rule.needsLookup($0.template) }.compactMap {
-            template in
+        let templates = DeletionTemplate.all(of: rule).filter { rule.needsLookup($0.template) }
+        fills = templates.compactMap { template in
             Fill(template) { column in
                 switch column.side {
                 case .either: columns.firstIndex(of: column.name)

@@ -19,7 +19,7 @@ struct LookupProgram: Sendable {
 
     func apply(to rows: RowPair, plan: inout Plan) {
         if usesEither {
-            rows.forEach({ call(rows, either: $0) }, { plan.insert($0) })
+            rows.forEach({ call(rows, either: $0) }) { plan.insert($0) }
         } else if let call = call(rows, either: nil) {
             plan.insert(call)
         }

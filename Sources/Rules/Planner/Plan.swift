@@ -14,6 +14,9 @@ public struct Plan: Sendable {
     /// A plan that asks for nothing.
     public init() {}
 
+    /// A plan with room for the keys of so many changes.
+    init(changes count: Int) { deletions.reserve(count) }
+
     /// Keys to delete now, in the order in which the changes asked for them.
     public var keys: [PlannedKey] { deletions.keys }
     /// Patterns to delete by now.

@@ -25,7 +25,7 @@ public struct Planner: Sendable {
     /// What the changes ask for. Changes of a capture that the planner doesn't know are left out, and the plan
     /// says so.
     public func plan(_ changes: some Sequence<Change>) -> Plan {
-        var plan = Plan()
+        var plan = Plan(changes: changes.underestimatedCount)
         for change in changes {
             if let program = programs[change.capture] {
                 program.apply(to: change, plan: &plan)

@@ -12,17 +12,16 @@ struct RuleProgram: Sendable {
         self.rule = index
         delays = rule.repeatAfter
         lookup = rule.lookup.map { LookupProgram($0, of: rule, index: index, columns: columns) }
-        fills = DeletionTemplate.all(of: rule).filter { !rule.needsLookup($0.template) }.compactMap {
-            template in
-            Fill(template) { columns.firstIndex(of: $0.name) }
-        }
+        let templates = DeletionTemplate.all(of: rule).filter { !rule.needsLookup($0.template) }
+        fills = templates.compactMap { Fill($0) { columns.firstIndex(of: $0.name) } }
     }
 
     func apply(to rows: RowPair, plan: inout Plan) {
         for fill in fills {
             if fill.usesEither {
-                rows.forEach(
-                    { fill(rows, either: $0) }, { plan.insert($0, of: fill, rule: rule, delays: delays) })
+                rows.forEach({ fill(rows, either: $0) }) {
+                    plan.insert($0, of: fill, rule: rule, delays: delays)
+                }
             } else if let bytes = fill(rows, either: nil) {
                 plan.insert(bytes, of: fill, rule: rule, delays: delays)
             }

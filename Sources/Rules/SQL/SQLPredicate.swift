@@ -16,8 +16,7 @@ public struct SQLPredicate: Sendable {
     /// Whether it may look at the row after the change.
     public var mentionsNew: Bool { words.contains("new") }
 
-    static func parse(_ source: String, locate: (Int) -> FilePosition) throws(TemplateError) -> SQLPredicate
-    {
+    static func parse(_ source: String, locate: (Int) -> FilePosition) throws(TemplateError) -> SQLPredicate {
         let scan = try SQLScanner(source)
         if let (column, offset) = scan.parameters.first {
             let message =

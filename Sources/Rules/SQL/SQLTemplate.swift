@@ -22,10 +22,10 @@ public struct SQLTemplate: Sendable {
         }.joined()
     }
 
-    static func parse(_ source: String, locate: (Int) -> FilePosition) throws(TemplateError) -> SQLTemplate
-    {
+    static func parse(_ source: String, locate: (Int) -> FilePosition) throws(TemplateError) -> SQLTemplate {
         let scan = try SQLScanner(source)
-        guard let first = scan.tokens.first, ["select", "with", "values", "table"].contains(first.name) else {
+        let openings = ["select", "with", "values", "table"]
+        guard let first = scan.tokens.first, first.kind == .word, openings.contains(first.name) else {
             throw TemplateError(message: "a query begins with SELECT, WITH, VALUES or TABLE", offset: 0)
         }
         var parameters: [ImageColumn] = []

@@ -24,9 +24,12 @@ struct SQLToken {
     /// The piece as it is written.
     var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// The name that Postgres makes of a word or an identifier.
+    /// The name that Postgres makes of a word or an identifier: it folds ASCII letters only.
     var name: String {
-        guard kind == .identifier else { return text.lowercased() }
+        guard kind == .identifier else {
+            let folded = bytes.map { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") ? $0 | 0x20 : $0 }
+            return String(decoding: folded, as: UTF8.self)
+        }
         var isEscape = false
         let inner = bytes.dropFirst().dropLast().filter { byte in
             isEscape = byte == UInt8(ascii: "\"") && !isEscape

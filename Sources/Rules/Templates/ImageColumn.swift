@@ -1,6 +1,7 @@
 /// A column of a changed row, and in which image of the row.
 public struct ImageColumn: Hashable, Sendable, CustomStringConvertible {
-    /// An image of a row, or both.
+    /// An image of a row, or both. A template or query that needs an image which a change doesn't have is
+    /// skipped; an update of a primary key, or without one, is a delete and an insert, and each has one image.
     public enum Side: Hashable, Sendable {
         /// Once the old and once the new image. In a template of a rule with a lookup: the lookup's result.
         case either

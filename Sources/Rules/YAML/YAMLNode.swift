@@ -10,12 +10,6 @@ struct YAMLNode: Sendable {
     let content: Content
     let location: FilePosition
 
-    /// Whether there is nothing, or what YAML reads as null.
-    var isNull: Bool {
-        guard case .scalar(let scalar) = content else { return false }
-        return scalar.isNull
-    }
-
     /// What the piece is, for a message: "…, not \(kind)".
     var kind: String {
         switch content {

@@ -52,10 +52,15 @@ struct YAMLReader {
     private var offsetOfManyAliases: Int? {
         var names: Set<ArraySlice<UInt8>> = []
         var aliases: [Int] = []
-        for (index, byte) in source.bytes.enumerated() where byte == UInt8(ascii: "&") || byte == UInt8(ascii: "*") {
+        for (index, byte) in source.bytes.enumerated()
+        where byte == UInt8(ascii: "&") || byte == UInt8(ascii: "*") {
             let name = source.bytes[(index + 1)...].prefix(while: isAnchorByte)
             if name.isEmpty { continue }
-            if byte == UInt8(ascii: "&") { names.insert(name) } else if names.contains(name) { aliases.append(index) }
+            if byte == UInt8(ascii: "&") {
+                names.insert(name)
+            } else if names.contains(name) {
+                aliases.append(index)
+            }
         }
         return aliases.count > 16 ? aliases.first : nil
     }
@@ -89,8 +94,7 @@ struct YAMLReader {
         case .mapping(let mapping):
             return YAMLNode(content: .mapping(pairs(of: mapping, depth: depth)), location: location)
         case .alias(let alias):
-            return fail(
-                location, "the alias '*\(alias.anchor.rawValue)': \(Self.noAliases)")
+            return fail(location, "the alias '*\(alias.anchor.rawValue)': \(Self.noAliases)")
         }
     }
 

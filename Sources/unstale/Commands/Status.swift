@@ -25,9 +25,13 @@ struct Status: AsyncParsableCommand {
         let rules = try settings.rules()
         let connection = try await PostgresConnection.connect(settings.postgres)
         let capture = try await CaptureState.read(rules.rules, connection)
+        let isRunning = try await Leadership.isTaken(connection)
+        let targets = try await TargetStatus.all(connection)
         let report = Report(
-            workerIsRunning: try await Leadership.isTaken(connection), degraded: capture.problems.map(\.reason),
-            targets: try await TargetStatus.all(connection))
+            workerIsRunning: isRunning,
+            // What the database shows now, and what only the running worker has seen.
+            degraded: Set(capture.problems.map(\.reason) + (isRunning ? targets.flatMap(\.degraded) : [])).sorted(),
+            targets: targets)
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]

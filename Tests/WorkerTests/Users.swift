@@ -1,0 +1,49 @@
+import Rules
+import TestSupport
+
+/// One table and one rule, for tests that are not about rules.
+enum Users {
+    static let schema = "CREATE TABLE users (id text PRIMARY KEY, name text)"
+
+    static let rules = """
+        version: 1
+        rules:
+          - name: user
+            table: users
+            delete: {keys: ["user:{id}"]}
+        """
+}
+
+extension Site {
+    /// Lends a site with the table `users`, 200 rows in it, and the keys `user:1` to `user:200` cached.
+    static func withUsers<Result>(
+        install: [String] = [], isolation: isolated (any Actor)? = #isolation,
+        _ body: (Site, RedisServer) async throws -> Result
+    ) async throws -> Result {
+        try await with(rules: Users.rules, schema: Users.schema, install: install) { site, redis in
+            let connection = try await site.connect()
+            try await connection.sql("INSERT INTO users SELECT generate_series(1, 200)")
+            try await site.cacheUsers()
+            return try await body(site, redis)
+        }
+    }
+
+    /// Caches the keys `user:1` to `user:200`.
+    func cacheUsers() async throws {
+        let keys = (1...200).map { Key("user:\($0)") }
+        try await cache().set(Dictionary(keys.map { ($0, "cached") }) { $1 })
+    }
+
+    /// Waits until the keys of these users are gone.
+    func waitUntilGone(
+        _ users: some Sequence<Int>, within deadline: Duration = .seconds(20),
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws {
+        let cache = try await cache()
+        for user in users {
+            try await eventually(within: deadline, "user:\(user) is gone") {
+                try await !cache.has("user:\(user)")
+            }
+        }
+    }
+}

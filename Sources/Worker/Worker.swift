@@ -57,7 +57,7 @@ public struct Worker: Service {
             } catch {
                 try Task.checkCancellation()
                 if Task.isShuttingDownGracefully { return }
-                if .now - start > .seconds(10) { failures = 0 }
+                if .now - start > .seconds(1) { failures = 0 }
                 failures += 1
                 // A failure that repeats itself is said once.
                 if "\(error)" != lastFailure || failures == 1 {

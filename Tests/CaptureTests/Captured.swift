@@ -2,6 +2,7 @@ import Postgres
 import Rules
 import Synchronization
 import TestSupport
+import Testing
 
 @testable import Capture
 
@@ -55,6 +56,14 @@ final class Captured: Sendable {
     func changes(of sql: String) async throws -> [String] {
         try await owner.script(sql, doing: "the test's SQL")
         return try await changes()
+    }
+
+    /// Runs SQL, and expects these changes, in any order.
+    func expect(
+        _ sql: String, _ expected: [String], sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let changes = try await changes(of: sql)
+        #expect(changes == expected.sorted(), "\(sql)", sourceLocation: sourceLocation)
     }
 
     /// What was recorded since the last time.
@@ -114,7 +123,8 @@ extension Change {
         guard let manifest else { return "a change of capture \(capture), which is unknown" }
         func text(_ image: Image) -> String {
             manifest.columns.indices
-                .map { image[$0].map { String(decoding: $0, as: UTF8.self) } ?? "null" }.joined(separator: ", ")
+                .map { image[$0].map { String(decoding: $0, as: UTF8.self) } ?? "null" }.joined(
+                    separator: ", ")
         }
         let table = manifest.table.schema == "public" ? manifest.table.name : manifest.table.description
         let images = [old, new].compactMap { $0.map(text) }.joined(separator: " -> ")
@@ -125,7 +135,8 @@ extension Change {
 extension RuleSet {
     /// Rules from the items of YAML's `rules`.
     static func items(_ items: String) throws -> RuleSet {
-        let indented = items.split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)\n" }.joined()
+        let indented = items.split(separator: "\n", omittingEmptySubsequences: false).map { "  \($0)\n" }
+            .joined()
         return try parse("version: 1\nrules:\n" + indented)
     }
 }

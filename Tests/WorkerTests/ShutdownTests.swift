@@ -9,7 +9,7 @@ import Testing
         try await Site.withUsers { site, _ in
             let worker = try site.startWorker()
             try await worker.waitUntilServing()
-            try await change(1...100, in: site)
+            try await site.change(1...100)
             try await site.waitUntilGone(1...100)
             let start = ContinuousClock.now
             worker.signal(signal)
@@ -27,10 +27,10 @@ import Testing
                 site.redis = "redis://127.0.0.1:\(proxy.port)"
                 let worker = try site.startWorker()
                 try await worker.waitUntilServing()
-                try await change(1...1, in: site)
+                try await site.change(1...1)
                 try await site.waitUntilGone([1])
                 proxy.fault = .stall
-                try await change(2...100, in: site)
+                try await site.change(2...100)
                 try await eventually("changes read") { try await isReadUpToNow(site) }
                 worker.signal(SIGTERM)
                 await #expect(throws: TestError.self, "it waits") { try await worker.end(within: .seconds(1)) }
@@ -49,7 +49,7 @@ import Testing
             let worker = try site.startWorker(["--grace-period", "1s"])
             try await worker.waitUntilServing()
             try await begin(outage, redis)
-            try await change(1...100, in: site)
+            try await site.change(1...100)
             try await eventually("changes read") { try await isReadUpToNow(site) }
             let start = ContinuousClock.now
             #expect(try await worker.terminate() == 0)
@@ -130,11 +130,6 @@ import Testing
         case .down: try await server.stop(.immediate)
         case .hung: try server.pause()
         }
-    }
-
-    private func change(_ users: ClosedRange<Int>, in site: Site) async throws {
-        let application = try await site.connect()
-        for user in users { try await application.sql("UPDATE users SET name = 'new' WHERE id = '\(user)'") }
     }
 
     /// Whether the worker has asked Postgres for changes since the last one was committed.

@@ -9,8 +9,10 @@ import TestSupport
 struct Site: Sendable {
     /// Where the database is.
     var database: String
-    /// Where the Redis is.
+    /// Where the worker finds the Redis.
     var redis: String
+    /// Where the application does; nil: in the same place.
+    var cacheURL: String?
     /// The rules file.
     let rules: String
 
@@ -91,13 +93,13 @@ struct Site: Sendable {
         return result
     }
 
-    /// A session of an application.
+    /// A session of the application.
     func connect() async throws(PostgresError) -> PostgresConnection {
         try await PostgresConnection.connect(PostgresSettings(connection: database, applicationName: "test"))
     }
 
     /// A client of the cache.
-    func cache() async throws -> Cache { try await Cache(RedisURL(redis)) }
+    func cache() async throws -> Cache { try await Cache(RedisURL(cacheURL ?? redis)) }
 
     /// Waits until the worker has stored a cursor behind all that is committed, and tries nothing again.
     func waitUntilServed(within deadline: Duration = .seconds(60)) async throws {

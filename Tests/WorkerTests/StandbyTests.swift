@@ -11,7 +11,7 @@ import Testing
             try await first.waitUntilServing()
             try await site.withWorker(isServing: false) { second in
                 try await second.wait(for: "Standing by")
-                let writer = Task { try await self.change(1...200, in: site) }
+                let writer = Task { try await site.change(1...200) }
                 try await site.waitUntilGone([20])
                 let death = ContinuousClock.now
                 try await first.kill9()
@@ -38,11 +38,11 @@ import Testing
                         """)
                     try await second.waitUntilServing(within: .seconds(5))
                     try await first.wait(for: "Standing by")
-                    try await change(1...50, in: site)
+                    try await site.change(1...50)
                     try await site.waitUntilGone(1...50)
                 }
                 try await first.waitUntilServing(session: 2, within: .seconds(5))
-                try await change(51...100, in: site)
+                try await site.change(51...100)
                 try await site.waitUntilGone(51...100)
             }
         }
@@ -56,13 +56,6 @@ import Testing
                     try await other.withWorker { worker in #expect(worker.count("Standing by") == 0) }
                 }
             }
-        }
-    }
-
-    private func change(_ users: ClosedRange<Int>, in site: Site) async throws {
-        let application = try await site.connect()
-        for user in users {
-            try await application.sql("UPDATE users SET name = 'new' WHERE id = '\(user)'")
         }
     }
 }

@@ -1,9 +1,13 @@
 import Rules
 import TestSupport
+import Testing
 
 /// One table and one rule, for tests that are not about rules.
 enum Users {
-    static let schema = "CREATE TABLE users (id text PRIMARY KEY, name text)"
+    static let schema = """
+        CREATE TABLE users (id text PRIMARY KEY, name text NOT NULL DEFAULT '');
+        INSERT INTO users SELECT generate_series(1, 200)
+        """
 
     static let rules = """
         version: 1
@@ -21,8 +25,6 @@ extension Site {
         _ body: (Site, RedisServer) async throws -> Result
     ) async throws -> Result {
         try await with(rules: Users.rules, schema: Users.schema, install: install) { site, redis in
-            let connection = try await site.connect()
-            try await connection.sql("INSERT INTO users SELECT generate_series(1, 200)")
             try await site.cacheUsers()
             return try await body(site, redis)
         }
@@ -32,6 +34,12 @@ extension Site {
     func cacheUsers() async throws {
         let keys = (1...200).map { Key("user:\($0)") }
         try await cache().set(Dictionary(keys.map { ($0, "cached") }) { $1 })
+    }
+
+    /// Changes these users, each in a transaction of its own.
+    func change(_ users: ClosedRange<Int>) async throws {
+        let application = try await connect()
+        for user in users { try await application.sql("UPDATE users SET name = name || 'x' WHERE id = '\(user)'") }
     }
 
     /// Waits until the keys of these users are gone.
@@ -45,5 +53,14 @@ extension Site {
                 try await !cache.has("user:\(user)")
             }
         }
+    }
+
+    /// Records an issue for each of these users whose key is gone.
+    func expectUntouched(
+        _ users: some Sequence<Int>, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let cached = try await cache().entries()
+        let gone = users.filter { cached[Key("user:\($0)")] == nil }
+        #expect(gone.isEmpty, sourceLocation: sourceLocation)
     }
 }

@@ -1,8 +1,7 @@
 import TestSupport
 
 extension Site {
-    /// Lends a site with the tables of ``Shop`` filled, all of it served, and its Redis; the Postgres is the shared
-    /// one or its own.
+    /// Lends a site with the tables of ``Shop`` filled, and its Redis; the Postgres is the shared one or its own.
     static func withShop(
         ownPostgres: Bool = false, isolation: isolated (any Actor)? = #isolation,
         _ body: (Site, PostgresServer?, RedisServer) async throws -> Void
@@ -10,9 +9,8 @@ extension Site {
         try await RedisServer.with { redis in
             func run(_ database: String, _ postgres: PostgresServer?) async throws {
                 let site = try Site(database: database, redis: "redis://127.0.0.1:\(redis.port)", rules: Shop.rules)
-                try await site.prepare(Shop.schema, install: ["--row-limit", "\(Shop.rowLimit)"])
                 try await site.fillShop()
-                try await site.withWorker { _ in try await site.waitUntilServed() }
+                try await site.unstale(["install", "--row-limit", "\(Shop.rowLimit)"])
                 try await body(site, postgres, redis)
             }
             if ownPostgres {
@@ -25,6 +23,7 @@ extension Site {
 
     private func fillShop() async throws {
         let connection = try await connect()
+        try await connection.sql(Shop.schema)
         try await Shop.fill(connection)
         // Writers in random order run into each other now and then.
         let name = try await connection.value("SELECT quote_ident(current_database())") ?? ""

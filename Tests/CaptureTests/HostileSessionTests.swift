@@ -1,0 +1,63 @@
+import TestSupport
+import Testing
+
+@testable import Capture
+
+/// The trigger functions run with their owner's rights in a session that is somebody else's.
+@Suite struct HostileSessionTests {
+    private static let tables = """
+        CREATE TABLE items (id int PRIMARY KEY, name text, price numeric);
+        CREATE ROLE mallory LOGIN;
+        GRANT ALL ON items TO mallory;
+        CREATE SCHEMA evil AUTHORIZATION mallory;
+        """
+    private static let rules = """
+        - name: r
+          table: items
+          columns: [name]
+          where: "new.price > 1 AND lower(new.name) <> 'x' AND new.name = ANY (ARRAY['a', 'b', 'c', 'd'])"
+          delete: {keys: ['k:{id}:{name}']}
+        """
+
+    /// Functions, operators, tables and types that are found first, were they looked for in the writer's path.
+    @Test func namesOfTheWritersAreNotFound() async throws {
+        try await Captured.with(Self.tables, rules: Self.rules) { (captured) async throws in
+            let mallory = try await captured.database.connect(as: "mallory")
+            try await mallory.run(
+                """
+                CREATE FUNCTION evil.trap(anyelement, anyelement) RETURNS bool LANGUAGE plpgsql AS $$
+                    BEGIN RAISE 'caught as %', current_user; END $$;
+                CREATE FUNCTION evil.equal(text, text) RETURNS bool LANGUAGE plpgsql AS $$
+                    BEGIN RAISE 'caught as %', current_user; END $$;
+                CREATE OPERATOR evil.= (leftarg = text, rightarg = text, function = evil.equal);
+                CREATE OPERATOR evil.<> (leftarg = text, rightarg = text, function = evil.equal);
+                CREATE OPERATOR evil.<> (leftarg = bigint, rightarg = bigint, function = evil.trap);
+                CREATE OPERATOR evil.= (leftarg = int, rightarg = int, function = evil.trap);
+                CREATE OPERATOR evil.> (leftarg = numeric, rightarg = numeric, function = evil.trap);
+                CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$;
+                CREATE FUNCTION evil.concat(VARIADIC text[]) RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$;
+                CREATE FUNCTION evil.pg_try_advisory_xact_lock_shared(int, int) RETURNS bool LANGUAGE plpgsql AS $$
+                    BEGIN RAISE 'caught as %', current_user; END $$;
+                CREATE TYPE evil.text AS ENUM ();
+                CREATE TYPE evil.bigint AS ENUM ();
+                CREATE TEMPORARY TABLE outbox (slot smallint);
+                CREATE TEMPORARY TABLE old_rows (id int, name text);
+                CREATE TEMPORARY TABLE new_rows (id int, name text);
+                SET search_path = evil, pg_temp, public, pg_catalog;
+                """)
+            try await mallory.run("INSERT INTO public.items VALUES (1, 'a', 2), (2, 'b', 2), (3, 'x', 2)")
+            #expect(try await captured.changes() == ["insert items 1, a", "insert items 2, b"])
+            try await mallory.run("UPDATE public.items SET name = 'c'::pg_catalog.text")
+            #expect(
+                try await captured.changes()
+                    == [
+                        "update items 1, a -> 1, c", "update items 2, b -> 2, c", "update items 3, x -> 3, c",
+                    ])
+            try await mallory.run(
+                "UPDATE public.items SET name = 'd'::pg_catalog.text WHERE id OPERATOR(pg_catalog.=) 1")
+            #expect(try await captured.changes() == ["update items 1, c -> 1, d"])
+            #expect(try await captured.read().failures.isEmpty)
+        }
+        _ = try await TestDatabase.with { try await $0.psql("DROP ROLE IF EXISTS mallory") }
+    }
+}

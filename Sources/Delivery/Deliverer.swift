@@ -62,11 +62,15 @@ public struct Deliverer: Sendable {
     }
 
     private func sweep(_ patterns: [PlannedPattern], _ planner: Planner) async throws -> [FailedAction] {
-        guard let first = patterns.first else { return [] }
+        guard !patterns.isEmpty else { return [] }
         let failures = try await sweeper.sweep(patterns.map(\.pattern))
-        let rule = planner.rules[first.rule].name.value
+        guard !failures.isEmpty else { return [] }
+        let set = PatternSet(patterns.map(\.pattern))
         return failures.map { failure in
-            FailedAction(rule: rule, action: .delete(key: failure.key.description), reason: failure.reason)
+            let matched = set.firstMatch(failure.key.bytes.span).map { set.patterns[$0] }
+            let rule = patterns.first { $0.pattern == matched }.map { planner.rules[$0.rule].name.value }
+            return FailedAction(
+                rule: rule ?? "", action: .delete(key: failure.key.description), reason: failure.reason)
         }
     }
 }

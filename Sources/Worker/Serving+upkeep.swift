@@ -5,22 +5,30 @@ import Logging
 import ServiceLifecycle
 
 extension Serving {
-    /// Stores the cursor twice a second, if it or anything beside it has changed, and empties the outbox.
-    func keepLedger() async throws -> Never {
+    /// Everything that is done by the clock: stores the cursor twice a second while it moves, looks at the capture
+    /// now and then, and empties the outbox. One loop, so that an idle worker wakes up little.
+    func keepUp() async throws -> Never {
         var stored: Ledger.Entry?
+        var examined: ContinuousClock.Instant?
         var reclaimed = ContinuousClock.now
         while true {
             let entry = entry()
-            if entry != stored, isStorable.withLock({ $0 }) {
+            let hasChanged = entry != stored && isStorable.withLock { $0 }
+            if hasChanged {
                 try await parts.ledger.store(entry)
                 stored = entry
+            }
+            if examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true || takeExaminationIsDue() {
+                try await examineCapture()
+                examined = .now
             }
             if .now - reclaimed >= settings.reclaimInterval {
                 try await Outbox(connection: parts.ledger.connection).reclaim(
                     passed: try await parts.ledger.cursors())
                 reclaimed = .now
             }
-            try await Task.sleep(for: .milliseconds(500))
+            try await parts.leadership.confirm()
+            try await Task.sleep(for: hasChanged ? .milliseconds(500) : .seconds(1))
         }
     }
 
@@ -30,6 +38,8 @@ extension Serving {
         try await parts.ledger.store(entry(), deadline: .seconds(2))
     }
 
+    /// The server first, then the cursor: where another Redis was found, the cursor is moved back before that Redis
+    /// counts as the one that the cursor is about.
     private func entry() -> Ledger.Entry {
         let state = upkeep.withLock { upkeep in
             (upkeep.server, upkeep.state(pausedReason: parts.monitor.pausedReason, worker: Self.worker))
@@ -41,23 +51,18 @@ extension Serving {
     private static let worker =
         "\(ProcessInfo.processInfo.hostName) \(ProcessInfo.processInfo.processIdentifier)"
 
-    /// Looks at the capture now and then, and at once when a record told that it had failed.
-    func watchCapture() async throws -> Never {
-        var examined: ContinuousClock.Instant?
-        while true {
-            let isDue = examinationIsDue.withLock { due in
-                defer { due = false }
-                return due
-            }
-            if isDue || examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true {
-                let capture = try await CaptureState.read(planning.planner.rules, parts.ledger.connection)
-                planning.reload(capture.manifests)
-                report(upkeep.withLock { $0.examined(capture, at: .now) })
-                examined = .now
-            }
-            try await parts.leadership.confirm()
-            try await Task.sleep(for: .seconds(1))
+    /// A record told that its capture had failed, or is one that the planner did not know.
+    private func takeExaminationIsDue() -> Bool {
+        examinationIsDue.withLock { due in
+            defer { due = false }
+            return due
         }
+    }
+
+    private func examineCapture() async throws {
+        let capture = try await CaptureState.read(planning.planner.rules, parts.ledger.connection)
+        planning.reload(capture.manifests)
+        report(upkeep.withLock { $0.examined(capture, at: .now) })
     }
 
     private func report(_ change: (new: [WorkerState.Problem], over: [WorkerState.Problem])) {
@@ -78,7 +83,7 @@ extension Serving {
                 for letter in due { group.addTask { try await self.retry(letter) } }
                 try await group.waitForAll()
             }
-            try await Task.sleep(for: .seconds(1))
+            try await Task.sleep(for: due.isEmpty ? .seconds(2) : .milliseconds(500))
         }
     }
 

@@ -63,8 +63,7 @@ final class Serving: Sendable {
     /// Returns after a graceful shutdown, when what was in flight is done or the grace period is over.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.keepLedger() }
-            group.addTask { try await self.watchCapture() }
+            group.addTask { try await self.keepUp() }
             group.addTask { try await self.retryParked() }
             group.addTask { try await self.serveChanges() }
             group.addTask {
@@ -100,9 +99,11 @@ final class Serving: Sendable {
             repairAll(position, begin)
         }
         while !window.isClosed {
-            if serverChanged() {
+            if let another = anotherServer() {
+                logger.notice("Redis is another one or has restarted: replaying the window")
                 position = ReadPosition(.empty)
                 window.reset(to: position)
+                upkeep.withLock { $0.server = another }
             }
             repairPending(position, begin)
             guard !window.isFull else {
@@ -118,15 +119,16 @@ final class Serving: Sendable {
         }
     }
 
-    /// Whether the target is another Redis than the one that acknowledged what is behind the cursor: it may have
-    /// forgotten deletes, so the window is replayed.
-    private func serverChanged() -> Bool {
-        guard let server = parts.monitor.server else { return false }
+    /// The Redis that was reached, if it is another than the one that acknowledged what is behind the cursor: it may
+    /// have forgotten deletes, so the window is to be replayed.
+    private func anotherServer() -> String? {
+        guard let reached = parts.monitor.server else { return nil }
         return upkeep.withLock { upkeep in
-            defer { upkeep.server = server }
-            guard let served = upkeep.server, served != server else { return false }
-            logger.notice("Redis is another one or has restarted: replaying the window")
-            return true
+            guard let served = upkeep.server else {
+                upkeep.server = reached
+                return nil
+            }
+            return served == reached ? nil : reached
         }
     }
 

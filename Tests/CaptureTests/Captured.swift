@@ -109,6 +109,16 @@ final class Captured: Sendable {
         return all
     }
 
+    /// The words of the captures that failed and were not read yet.
+    func failures() async throws -> [String] { try await read().failures.map(\.reason) }
+
+    /// The words of all captures that failed, of the last statement that has some.
+    func lastFailures() async throws -> [String] {
+        try await owner.lines(
+            "SELECT detail FROM unstale.outbox WHERE xid = (SELECT max(xid) FROM unstale.outbox WHERE op = 'a')"
+        )
+    }
+
     private func manifests(for batch: Batch) async throws -> [Int32: Manifest] {
         let known = state.withLock { $0.manifests }
         guard batch.changes.contains(where: { known[$0.capture] == nil }) else { return known }

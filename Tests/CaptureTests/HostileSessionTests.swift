@@ -25,15 +25,17 @@ import Testing
             let mallory = try await captured.database.connect(as: "mallory")
             try await mallory.run(
                 """
-                CREATE FUNCTION evil.trap(anyelement, anyelement) RETURNS bool LANGUAGE plpgsql AS $$
-                    BEGIN RAISE 'caught as %', current_user; END $$;
-                CREATE FUNCTION evil.equal(text, text) RETURNS bool LANGUAGE plpgsql AS $$
-                    BEGIN RAISE 'caught as %', current_user; END $$;
-                CREATE OPERATOR evil.= (leftarg = text, rightarg = text, function = evil.equal);
-                CREATE OPERATOR evil.<> (leftarg = text, rightarg = text, function = evil.equal);
-                CREATE OPERATOR evil.<> (leftarg = bigint, rightarg = bigint, function = evil.trap);
-                CREATE OPERATOR evil.= (leftarg = int, rightarg = int, function = evil.trap);
-                CREATE OPERATOR evil.> (leftarg = numeric, rightarg = numeric, function = evil.trap);
+                DO $do$ DECLARE type text; operator text;
+                BEGIN
+                    FOREACH type IN ARRAY ARRAY['int', 'bigint', 'numeric', 'text', 'text[]'] LOOP
+                        EXECUTE format('CREATE FUNCTION evil.trap(%1$s, %1$s) RETURNS bool LANGUAGE plpgsql AS
+                            $$ BEGIN RAISE ''caught as %%'', current_user; END $$', type);
+                        FOREACH operator IN ARRAY ARRAY['=', '<>', '>', '<'] LOOP
+                            EXECUTE format('CREATE OPERATOR evil.%1$s (leftarg = %2$s, rightarg = %2$s,
+                                function = evil.trap)', operator, type);
+                        END LOOP;
+                    END LOOP;
+                END $do$;
                 CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$;
                 CREATE FUNCTION evil.concat(VARIADIC text[]) RETURNS text LANGUAGE sql AS $$ SELECT 'x' $$;
                 CREATE FUNCTION evil.pg_try_advisory_xact_lock_shared(int, int) RETURNS bool LANGUAGE plpgsql AS $$

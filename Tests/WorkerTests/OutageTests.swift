@@ -9,7 +9,7 @@ import Testing
 @Suite struct OutageTests {
     /// For 30 s, with more changes than may be in flight.
     @Test func unreachable() async throws {
-        try await withProxiedUsers { site, proxy in
+        try await Site.withProxiedUsers { site, proxy in
             let users = 60_000
             let application = try await site.connect()
             try await application.sql("INSERT INTO users SELECT generate_series(201, \(users))")
@@ -44,7 +44,7 @@ import Testing
             try await site.withWorker { worker in
                 try redis.pause()
                 try await site.change(1...100)
-                try await eventually("paused") { try await isPaused(site, because: "") }
+                try await eventually("paused") { try await isPaused(site, because: "no answer") }
                 try await site.change(101...150)
                 try await expectNoLetters(site)
                 try redis.resume()
@@ -93,17 +93,6 @@ import Testing
                 try await redis.start()
                 try await site.waitUntilGone(1...50)
                 try await site.expectUntouched(51...200)
-            }
-        }
-    }
-
-    private func withProxiedUsers(_ body: (Site, FaultProxy) async throws -> Void) async throws {
-        try await Site.withUsers { site, redis in
-            try await FaultProxy.with(to: redis.port) { proxy in
-                var worker = site
-                worker.redis = "redis://127.0.0.1:\(proxy.port)"
-                worker.cacheURL = site.redis
-                try await body(worker, proxy)
             }
         }
     }

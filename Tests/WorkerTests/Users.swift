@@ -30,6 +30,20 @@ extension Site {
         }
     }
 
+    /// The same, with a proxy between the worker and the Redis.
+    static func withProxiedUsers<Result>(
+        isolation: isolated (any Actor)? = #isolation, _ body: (Site, FaultProxy) async throws -> Result
+    ) async throws -> Result {
+        try await withUsers { site, redis in
+            try await FaultProxy.with(to: redis.port) { proxy in
+                var site = site
+                site.cacheURL = site.redis
+                site.redis = "redis://127.0.0.1:\(proxy.port)"
+                return try await body(site, proxy)
+            }
+        }
+    }
+
     /// Caches the keys `user:1` to `user:200`.
     func cacheUsers() async throws {
         let keys = (1...200).map { Key("user:\($0)") }

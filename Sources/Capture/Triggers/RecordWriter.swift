@@ -81,13 +81,14 @@ struct RecordWriter {
                     INTO STRICT fired, \(into)
                     FROM \(oneRow);
                 EXCEPTION
-                    WHEN no_data_found THEN
-                        -- A row that moves to another partition may vanish on its way there.
+                    WHEN too_many_rows THEN NULL;
+                    WHEN assert_failure OR OTHERS THEN
                         IF NOT EXISTS (SELECT FROM \(rows)) THEN
                             RETURN NULL;
+                        ELSIF SQLSTATE <> 'P0002' THEN
+                            failure := SQLERRM;
+                        -- no_data_found: a row that moves to another partition may vanish on its way there.
                         END IF;
-                    WHEN too_many_rows THEN NULL;
-                    WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                 END;
                 IF fired <> 0 THEN
                     INSERT INTO unstale.outbox (capture, op, rules, old, new)

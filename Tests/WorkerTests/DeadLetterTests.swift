@@ -1,0 +1,112 @@
+import Postgres
+import Redis
+import Rules
+import TestSupport
+import Testing
+
+/// An action that fails on its own account is tried with backoff and then is a dead letter; others flow past it.
+@Suite struct DeadLetterTests {
+    @Test func poisonedKey() async throws {
+        try await Site.withProxiedUsers { site, proxy in
+            try await site.withWorker(["--attempts", "3"]) { worker in
+                let poison = Array("user:13".utf8)
+                proxy.poison(poison, with: "WRONGTYPE Operation against a key holding the wrong kind of value")
+                // In one command with its neighbours.
+                try await site.connect().sql("UPDATE users SET name = 'new' WHERE id::int BETWEEN 1 AND 50")
+                try await site.waitUntilGone(Set(1...50).subtracting([13]))
+                let latencies = try await latencies(site, of: 51...200, until: "dead letter now", by: worker)
+                #expect(latencies.sorted()[latencies.count / 2] < .milliseconds(100))
+                #expect(worker.count("An action failed and will be tried again") == 1)
+                #expect(try await site.cache().has("user:13"))
+
+                try await site.waitUntilServed()
+                let target = try await site.status().targets.first
+                #expect(target?.deadLetters == 1 && target?.retrying == 0 && target?.backlog == 0)
+                let list = try await site.unstale(["dead-letters", "list"])
+                #expect(list.contains("1\tuser\tdead\t3 attempts\tWRONGTYPE"))
+                let letter = try await site.unstale(["dead-letters", "show", "1"])
+                #expect(letter.contains("user:13") && letter.contains("attempts: 3") && letter.contains("it is dead"))
+
+                proxy.poison(poison, with: nil)
+                #expect(try await site.unstale(["dead-letters", "redrive", "1"]) == "redriven: 1\n")
+                try await site.waitUntilGone([13])
+                try await site.waitUntilServed()
+                #expect(try await site.unstale(["dead-letters", "list"]) == "no dead letters\n")
+            }
+        }
+    }
+
+    @Test func outlivesTheWorker() async throws {
+        try await Site.withProxiedUsers { site, proxy in
+            let worker = try site.startWorker()
+            try await worker.waitUntilServing()
+            for user in 1...3 { proxy.poison(Array("user:\(user)".utf8), with: "ERR no") }
+            try await site.change(1...3)
+            try await worker.wait(for: "An action failed and will be tried again", count: 3)
+            try await worker.kill9()
+            for user in 1...2 { proxy.poison(Array("user:\(user)".utf8), with: nil) }
+            try await site.withWorker(["--attempts", "2"]) { worker in
+                try await site.waitUntilGone([1, 2])
+                try await worker.wait(for: "An action is a dead letter now")
+            }
+            let discarded = try await site.unstale(["dead-letters", "discard", "--all"])
+            #expect(discarded == "discarded: 1\n")
+            #expect(try await site.unstale(["dead-letters", "list"]) == "no dead letters\n")
+        }
+    }
+
+    /// A lookup that fails for some rows is told apart from those that work, of the same batch.
+    @Test func failingLookup() async throws {
+        let schema = """
+            CREATE TABLE orders (id int PRIMARY KEY, number text);
+            CREATE TABLE lines (id int PRIMARY KEY, order_id int);
+            INSERT INTO orders SELECT n, CASE n WHEN 13 THEN 'thirteen' ELSE n::text END FROM generate_series(1, 50) AS n;
+            INSERT INTO lines SELECT n, n FROM generate_series(1, 50) AS n;
+            """
+        let rules = """
+            version: 1
+            rules:
+              - name: line
+                table: lines
+                lookup: select o.number::int as number from orders o where o.id = :order_id
+                delete: {keys: ["order:{number}"]}
+            """
+        try await Site.with(rules: rules, schema: schema) { site, _ in
+            let orders = (1...50).map { Key("order:\($0)") }
+            try await site.cache().set(Dictionary(orders.map { ($0, "cached") }) { $1 })
+            try await site.withWorker(["--attempts", "2"]) { worker in
+                let application = try await site.connect()
+                try await application.sql("UPDATE lines SET id = id + 100")
+                try await eventually("all others gone") {
+                    try await site.cache().entries().keys.map(\.description) == ["order:13"]
+                }
+                try await worker.wait(for: "An action is a dead letter now", within: .seconds(30))
+                #expect(worker.count("SQLSTATE 22P02") >= 2)
+                let letter = try await site.unstale(["dead-letters", "show", "1"])
+                #expect(letter.contains("invalid input syntax for type integer"))
+                #expect(letter.contains("rule: line"))
+                try await application.sql("UPDATE orders SET number = '13' WHERE id = 13")
+                #expect(try await site.unstale(["dead-letters", "redrive", "--all"]) == "redriven: 1\n")
+                try await eventually("the last one gone") { try await !site.cache().has("order:13") }
+            }
+        }
+    }
+
+    /// Changes users one after the other until the log has this text, and gives how long each key took to go.
+    private func latencies(
+        _ site: Site, of users: ClosedRange<Int>, until text: String, by worker: Program
+    ) async throws -> [Duration] {
+        let cache = try await site.cache()
+        let application = try await site.connect()
+        var latencies: [Duration] = []
+        while worker.count(text) == 0 {
+            let user = users.lowerBound + latencies.count % users.count
+            try await cache.set("user:\(user)")
+            try await application.sql("UPDATE users SET name = 'other' WHERE id = '\(user)'")
+            let start = ContinuousClock.now
+            try await eventually("user:\(user) is gone") { try await !cache.has("user:\(user)") }
+            latencies.append(.now - start)
+        }
+        return latencies
+    }
+}

@@ -29,8 +29,8 @@ rules:
 
 
 class Bench:
-    def __init__(self, servers, binary, rounds):
-        self.servers, self.binary, self.rounds = servers, binary, rounds
+    def __init__(self, servers, binary, rounds, seconds):
+        self.servers, self.binary, self.rounds, self.seconds = servers, binary, rounds, seconds
         self.rules = tempfile.NamedTemporaryFile("w", suffix=".yaml")
         self.rules.write(RULES)
         self.rules.flush()
@@ -91,13 +91,13 @@ class Bench:
         time.sleep(0.3)
         return process
 
-    def pgbench(self, script, clients, transactions, durable=True):
-        """Transactions per second."""
+    def pgbench(self, script, clients, transactions, durable=True, mode="prepared"):
+        """Transactions per second; `mode` is how pgbench sends statements, by default as drivers do."""
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()
             output = subprocess.run(
-                [f"{BIN}/pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "2",
+                [f"{BIN}/pgbench", "-n", "-M", mode, "-c", str(clients), "-j", "2",
                  "-t", str(transactions // clients), "-f", file.name, self.servers.database_url],
                 env={**os.environ, "PGOPTIONS": f"-c synchronous_commit={'on' if durable else 'off'}"},
                 capture_output=True, text=True, check=True).stdout
@@ -114,7 +114,7 @@ class Bench:
             "$$BEGIN PERFORM pg_notify('changes', NEW.id::text); RETURN NULL; END$$",
             "CREATE TRIGGER notify_change AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION notify_change()",
         )
-        for durable in (True, False):
+        for durable, mode in ((True, "simple"), (True, "prepared"), (False, "prepared")):
             results = {}
             for _ in range(self.rounds):
                 for name, prepare, script in (
@@ -126,15 +126,17 @@ class Bench:
                     self.fresh()
                     if prepare:
                         prepare()
-                    results.setdefault(name, []).append(self.pgbench(script, 8, 40_000, durable))
-            self.report(f"capture, 8 writers, {'durable' if durable else 'asynchronous'} commits", "tx/s", results)
+                    results.setdefault(name, []).append(
+                        self.pgbench(script, 8, 40_000, durable, mode))
+            commits = "durable" if durable else "asynchronous"
+            self.report(f"capture, 8 writers, {commits} commits, {mode} statements", "tx/s", results)
 
     def drain(self):
         """100,000 commits by 8 writers: how long until the last key is gone, and on how much CPU."""
         change = f"\\set id random(1, {ROWS})\nUPDATE users SET name = 'user ' || random() WHERE id = :id;\n"
         rates, tails, cpu, memory = {}, {}, {}, {}
         for _ in range(self.rounds):
-            for contestant in self.drain_contestants:
+            for contestant in ("bare", "unstale", "naive"):
                 self.fresh()
                 if contestant == "bare":
                     rates.setdefault(contestant, []).append(self.pgbench(change, 8, 100_000))
@@ -200,7 +202,6 @@ class Bench:
         self.fresh()
         process = self.start("unstale")
         time.sleep(3)
-        statements = "SELECT sum(calls) FROM pg_stat_statements" if False else None
         before, start = cpu_seconds(process.pid), time.monotonic()
         time.sleep(max(10, self.seconds))
         used = (cpu_seconds(process.pid) - before) / (time.monotonic() - start)
@@ -247,9 +248,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=10, help="how long one measurement of latency takes")
     arguments = parser.parse_args()
     with Servers() as servers:
-        bench = Bench(servers, os.path.abspath(arguments.binary), arguments.rounds)
-        bench.seconds = arguments.seconds
-        bench.drain_contestants = ("bare", "unstale", "naive")
+        bench = Bench(servers, os.path.abspath(arguments.binary), arguments.rounds, arguments.seconds)
         for name in arguments.names or names:
             getattr(bench, name)()
 

@@ -54,8 +54,7 @@ import Testing
             try await site.withWorker(settings: quick) { worker in
                 try await site.waitUntilServed()
                 try await site.cacheUsers()
-                let degraded = try await site.status().degraded
-                #expect(degraded == [])
+                try await eventually("up to date") { try await site.status().degraded == [] }
                 try await site.change(5...5)
                 try await site.waitUntilGone([5])
                 try await site.expectUntouched(Set(1...200).subtracting([5]))

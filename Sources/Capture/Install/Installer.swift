@@ -132,10 +132,29 @@ public struct Installer: Sendable {
             guard let shape = check.shapes[rule.table.value],
                 let lookup = LookupStatement(rule: rule, types: shape.types)
             else { continue }
-            let doing = "finding out what the lookup of '\(rule.name.value)' reads"
+            let rows = try await dependencies(of: lookup, rule: rule.name.value, role: role)
+            for row in rows {
+                guard let schema = row.text(0), let name = row.text(1) else { continue }
+                if !row.bool(2) { objects.insert(Rights.usage(schema)) }
+                if !row.bool(3) { objects.insert(Rights.select(TableName(schema: schema, name: name))) }
+            }
+        }
+        return objects.sorted()
+    }
+
+    /// The relations that a lookup names, and whether the role may use their schemas and read them.
+    private func dependencies(
+        of lookup: LookupStatement, rule: String, role: String
+    ) async throws(PostgresError) -> Rows {
+        let doing = "finding out what the lookup of '\(rule)' reads"
+        do throws(PostgresError) {
             try await connection.script(
-                "BEGIN; CREATE TEMPORARY VIEW unstale_lookup AS SELECT 1 AS one FROM (\n\(lookup.bareSQL)\n) AS result",
-                doing: doing)
+                """
+                BEGIN;
+                CREATE TEMPORARY VIEW unstale_lookup AS SELECT 1 AS one FROM (
+                \(lookup.bareSQL)
+                ) AS result
+                """, doing: doing)
             let rows = try await connection.query(
                 """
                 SELECT DISTINCT n.nspname, c.relname, has_schema_privilege($1, n.oid, 'USAGE'),
@@ -148,13 +167,11 @@ public struct Installer: Sendable {
                 WHERE r.ev_class = 'pg_temp.unstale_lookup'::regclass
                 """, [.text(role)], doing: doing)
             try await connection.script("ROLLBACK", doing: doing)
-            for row in rows {
-                guard let schema = row.text(0), let name = row.text(1) else { continue }
-                if !row.bool(2) { objects.insert(Rights.usage(schema)) }
-                if !row.bool(3) { objects.insert(Rights.select(TableName(schema: schema, name: name))) }
-            }
+            return rows
+        } catch {
+            _ = try? await connection.script("ROLLBACK", doing: doing)
+            throw error
         }
-        return objects.sorted()
     }
 
     private func grants(_ state: InstalledState) async throws(PostgresError) -> [(

@@ -1,0 +1,61 @@
+import Postgres
+import Rules
+import TestSupport
+import Testing
+
+/// What piled up while no worker ran.
+@Suite struct BacklogTests {
+    /// The worker's memory is that of a batch, however many are waiting.
+    @Test func memory() async throws {
+        try await Site.withUsers { site, _ in
+            let idle = try await site.withWorker { worker in
+                try await site.waitUntilServed()
+                return try worker.anonymousMemory
+            }
+            let application = try await site.connect()
+            // One record a change, in 50,000 statements of one transaction, and some that are alone.
+            try await application.sql(
+                """
+                DO $$ BEGIN
+                    FOR n IN 1..50000 LOOP
+                        UPDATE users SET name = n::text WHERE id = (n % 150 + 1)::text;
+                        IF n % 10 = 0 THEN COMMIT; END IF;
+                    END LOOP;
+                END $$
+                """)
+            try await site.withWorker { worker in
+                try await site.waitUntilServed()
+                try await site.expectUntouched(151...200)
+                try await site.waitUntilGone(1...150)
+                let busy = try worker.anonymousMemory
+                print("RssAnon: idle \(idle) kB, after a backlog of 50,000 changes \(busy) kB")
+                #expect(busy < idle + 30_000)
+            }
+        }
+    }
+
+    /// Nor does it grow while Redis is away: what is in flight is bounded.
+    @Test func memoryWhileRedisIsAway() async throws {
+        try await Site.withProxiedUsers { site, proxy in
+            let application = try await site.connect()
+            try await application.sql("INSERT INTO users SELECT generate_series(201, 50000)")
+            try await site.withWorker { worker in
+                try await site.waitUntilServed()
+                let idle = try worker.anonymousMemory
+                proxy.fault = .refuse
+                proxy.cut()
+                for round in 1...6 {
+                    try await application.sql("UPDATE users SET name = '\(round)' WHERE id <> '200'")
+                }
+                try await eventually("as much in flight as may be") {
+                    try await site.status().targets.first?.backlog ?? 0 > 0
+                }
+                let busy = try worker.anonymousMemory
+                print("RssAnon: idle \(idle) kB, with 300,000 changes behind a Redis that is away \(busy) kB")
+                #expect(busy < idle + 80_000)
+                proxy.fault = .none
+                try await site.waitUntilServed()
+            }
+        }
+    }
+}

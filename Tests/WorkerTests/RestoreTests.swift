@@ -1,0 +1,96 @@
+import Postgres
+import Rules
+import TestSupport
+import Testing
+
+/// A database that was restored from a backup, or is a copy: the cursor means nothing there, so every captured table
+/// counts as changed, once.
+@Suite struct RestoreTests {
+    /// A copy on the same server, with the same history.
+    @Test func copy() async throws {
+        try await Site.withUsers { site, redis in
+            try await serveOnce(site)
+            let name = site.database.split(separator: "/").last ?? ""
+            let copy = "copy_of_\(name)"
+            let server = try await PostgresConnection.connect(PostgresSettings(connection: TestEnvironment.databaseURL))
+            try await eventually("no sessions") {
+                try await server.value("SELECT count(*) FROM pg_stat_activity WHERE datname = '\(name)'") == "0"
+            }
+            try await server.sql("CREATE DATABASE \(copy) TEMPLATE \(name)")
+            var restored = site
+            restored.database = site.database + "/../\(copy)"
+            restored.database = site.database.dropLast(name.count) + copy
+            try await expectAllToCountAsChanged(restored)
+            try await server.sql("DROP DATABASE \(copy) WITH (FORCE)")
+        }
+    }
+
+    /// A dump in another cluster, whose transaction ids are far behind.
+    @Test func dump() async throws {
+        try await Site.withUsers { site, redis in
+            try await serveOnce(site)
+            let dump = try await command("pg_dump", ["--no-owner", "-d", site.database])
+            try await PostgresServer.with { server in
+                var restored = site
+                restored.database = server.url()
+                try await restored.connect().sql(dump.withoutPsqlCommands)
+                try await expectAllToCountAsChanged(restored)
+            }
+        }
+    }
+
+    /// A worker that is killed before it has got through with that begins again.
+    @Test func killedInBetween() async throws {
+        try await Site.withUsers { site, redis in
+            try await serveOnce(site)
+            try await site.connect().sql("UPDATE unstale.targets SET cluster = 'another/00000001/1'")
+            try await site.cacheUsers()
+            try redis.pause()
+            let worker = try site.startWorker()
+            try await worker.wait(for: "another one than the cursor is about")
+            try await worker.wait(for: "Redis is waited for")
+            try await worker.kill9()
+            try redis.resume()
+            try await expectAllToCountAsChanged(site)
+        }
+    }
+
+    private func serveOnce(_ site: Site) async throws {
+        try await site.withWorker { _ in
+            try await site.change(1...20)
+            try await site.waitUntilGone(1...20)
+            try await site.waitUntilServed()
+        }
+    }
+
+    private func expectAllToCountAsChanged(_ site: Site) async throws {
+        try await site.cacheUsers()
+        try await site.cache().set("other:1")
+        for start in 1...2 {
+            try await site.withWorker(settings: ["CHECK_INTERVAL": "200ms"]) { worker in
+                if start == 1 {
+                    try await worker.wait(for: "warning unstale: [Worker] The database is another one than the cursor is about")
+                    try await eventually("all users gone") {
+                        try await site.cache().entries().keys.map(\.description) == ["other:1"]
+                    }
+                }
+                // From now on as ever.
+                try await site.waitUntilServed()
+                try await site.cacheUsers()
+                try await site.change(30...40)
+                try await site.waitUntilGone(30...40)
+                try await site.waitUntilServed()
+                try await site.expectUntouched(Set(1...200).subtracting(30...40))
+                #expect(worker.count("another one than the cursor is about") == (start == 1 ? 1 : 0))
+                #expect(worker.count("The capture had a gap") == 0)
+            }
+        }
+    }
+}
+
+extension String {
+    /// A dump without the lines that only psql understands.
+    fileprivate var withoutPsqlCommands: String {
+        split(separator: "\n").filter { !$0.hasPrefix("\\") }.joined(separator: "\n")
+    }
+}

@@ -61,6 +61,10 @@ extension Serving {
 
     private func examineCapture() async throws {
         let capture = try await CaptureState.read(planning.planner.rules, parts.ledger.connection)
+        // How writers ring, and of which types the lookups' parameters are, is settled for the session.
+        guard capture.wake == start.capture.wake,
+            capture.lookups.mapValues(\.sql) == start.capture.lookups.mapValues(\.sql)
+        else { throw SessionIsOutdated() }
         planning.reload(capture.manifests)
         report(upkeep.withLock { $0.examined(capture, at: .now) })
     }

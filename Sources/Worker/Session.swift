@@ -52,6 +52,8 @@ struct Session: Sendable {
         try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
         let ledger = Ledger(connection: try await connect(), target: settings.target)
         let capture = try await CaptureState.read(rules, ledger.connection)
+        // A standby may have waited for days.
+        guard capture.wake == wake else { throw SessionIsOutdated() }
         var lookups: LookupRunner?
         if !capture.lookups.isEmpty {
             let connection = try await connect()
@@ -69,7 +71,8 @@ struct Session: Sendable {
         let isOther = stored.map { $0.cluster != cluster } ?? false
         let start = Serving.Start(
             cursor: isOther ? .empty : stored?.cursor ?? .empty, cluster: cluster, isOtherCluster: isOther,
-            server: stored?.server, state: WorkerState.decode(stored?.state ?? "{}"), capture: capture)
+            server: stored?.server, state: isOther ? WorkerState() : .decode(stored?.state ?? "{}"),
+            capture: capture)
         let parts = Serving.Parts(
             leadership: leadership,
             outbox: Outbox(
@@ -79,4 +82,9 @@ struct Session: Sendable {
             deliverer: Deliverer(target: target, sweeper: sweeper, lookups: lookups), monitor: monitor)
         return Serving(parts, start: start, rules: rules, settings: settings, logger: logger)
     }
+}
+
+/// The capture was installed anew in a way that takes another session.
+struct SessionIsOutdated: Error, CustomStringConvertible {
+    var description: String { "the capture was installed anew" }
 }

@@ -54,6 +54,8 @@ public struct Worker: Service {
                     rules: rules, settings: settings, target: target, sweeper: sweeper, monitor: monitor,
                     logger: logger)
                 try await session.run()
+            } catch is SessionIsOutdated {
+                logger.notice("The capture was installed anew: beginning again")
             } catch {
                 try Task.checkCancellation()
                 if Task.isShuttingDownGracefully { return }

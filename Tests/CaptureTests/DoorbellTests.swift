@@ -23,7 +23,7 @@ import Testing
             try await listener.run(Outbox.sessionSettings)
             let connections = Doorbell.Connections(
                 listener: listener, lock: try await captured.database.connect())
-            doorbell = Doorbell(connections, sweep: nil, pace: pace)
+            doorbell = Doorbell(connections, sweep: nil, pace: pace, quiet: .zero)
             outbox = Outbox(connection: listener, prepares: true)
             try await doorbell.open()
         }

@@ -23,7 +23,7 @@ import Testing
 
     /// Everything that the catalog has, with the rights as they work, not as they are written down.
     private static let catalog = """
-        SELECT 'relation ' || oid::regclass || relkind || relhastriggers || ' ' || coalesce(relacl, acldefault('r', relowner))::text
+        SELECT 'relation ' || oid::regclass || relkind::text || relhastriggers::text || ' ' || coalesce(relacl, acldefault('r', relowner))::text
         FROM pg_class WHERE relkind <> 't' AND relkind <> 'i'
         UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc
         UNION ALL SELECT 'trigger ' || tgname || ' ' || tgrelid::regclass FROM pg_trigger
@@ -36,7 +36,9 @@ import Testing
 
     /// `relhastriggers` stays true until the next VACUUM, as for any dropped trigger.
     private func catalog(_ captured: Captured) async throws -> [String] {
-        for command in ["VACUUM items", "VACUUM parts_1", "VACUUM parts"] { try await captured.owner.run(command) }
+        for command in ["VACUUM items", "VACUUM parts_1", "VACUUM parts"] {
+            try await captured.owner.run(command)
+        }
         return try await captured.owner.lines(Self.catalog)
     }
 

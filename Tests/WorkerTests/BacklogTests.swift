@@ -13,13 +13,13 @@ import Testing
                 return try worker.anonymousMemory
             }
             let application = try await site.connect()
-            // One record a change, in 50,000 statements of one transaction, and some that are alone.
+            // One record a change.
             try await application.sql(
                 """
                 DO $$ BEGIN
                     FOR n IN 1..50000 LOOP
                         UPDATE users SET name = n::text WHERE id = (n % 150 + 1)::text;
-                        IF n % 10 = 0 THEN COMMIT; END IF;
+                        IF n % 100 = 0 THEN COMMIT; END IF;
                     END LOOP;
                 END $$
                 """)

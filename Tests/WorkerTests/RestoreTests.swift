@@ -18,7 +18,6 @@ import Testing
             }
             try await server.sql("CREATE DATABASE \(copy) TEMPLATE \(name)")
             var restored = site
-            restored.database = site.database + "/../\(copy)"
             restored.database = site.database.dropLast(name.count) + copy
             try await expectAllToCountAsChanged(restored)
             try await server.sql("DROP DATABASE \(copy) WITH (FORCE)")
@@ -29,11 +28,12 @@ import Testing
     @Test func dump() async throws {
         try await Site.withUsers { site, redis in
             try await serveOnce(site)
-            let dump = try await command("pg_dump", ["--no-owner", "-d", site.database])
+            let dump = try TestEnvironment.directory + "/dump.sql"
+            try await command("pg_dump", ["--no-owner", "-d", site.database, "-f", dump])
             try await PostgresServer.with { server in
+                try await command("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.url(), "-f", dump])
                 var restored = site
                 restored.database = server.url()
-                try await restored.connect().sql(dump.withoutPsqlCommands)
                 try await expectAllToCountAsChanged(restored)
             }
         }
@@ -80,17 +80,11 @@ import Testing
                 try await site.change(30...40)
                 try await site.waitUntilGone(30...40)
                 try await site.waitUntilServed()
-                try await site.expectUntouched(Set(1...200).subtracting(30...40))
+                // Of the users before, a dump holds changes, by transactions whose ids are yet to come here.
+                try await site.expectUntouched(41...200)
                 #expect(worker.count("another one than the cursor is about") == (start == 1 ? 1 : 0))
                 #expect(worker.count("The capture had a gap") == 0)
             }
         }
-    }
-}
-
-extension String {
-    /// A dump without the lines that only psql understands.
-    fileprivate var withoutPsqlCommands: String {
-        split(separator: "\n").filter { !$0.hasPrefix("\\") }.joined(separator: "\n")
     }
 }

@@ -109,7 +109,8 @@ struct Site: Sendable {
                 """
                 SELECT count(*) = 1 AND bool_and(NOT EXISTS (
                         SELECT FROM unstale.outbox AS o
-                        WHERE o.xid >= pg_snapshot_xmax(t.cursor) OR o.xid = ANY (ARRAY(SELECT pg_snapshot_xip(t.cursor)))))
+                        WHERE o.xid >= pg_snapshot_xmax(t.cursor) AND o.xid < pg_snapshot_xmax(pg_current_snapshot())
+                            OR o.xid = ANY (ARRAY(SELECT pg_snapshot_xip(t.cursor)))))
                     AND NOT EXISTS (SELECT FROM unstale.dead_letters WHERE dead_at IS NULL)
                 FROM unstale.targets AS t
                 """).first?.bool(0) == true

@@ -27,10 +27,11 @@ public actor Doorbell {
 
     /// A doorbell; without connections (`wake: poll`) nobody rings and the worker reads by the clock.
     public init(
-        _ connections: Connections?, sweep: Duration? = .seconds(1), pace: Duration = .milliseconds(5)
+        _ connections: Connections?, sweep: Duration? = .seconds(1), pace: Duration = .milliseconds(5),
+        quiet: Duration = .milliseconds(50)
     ) {
         self.connections = connections
-        state = DoorbellState(pace: DoorbellState.Pace(awake: pace, sweep: sweep))
+        state = DoorbellState(pace: DoorbellState.Pace(awake: pace, quiet: quiet, sweep: sweep))
     }
 
     /// Begins to listen. Once, before the first `wait`.

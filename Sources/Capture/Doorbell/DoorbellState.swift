@@ -20,6 +20,9 @@ struct DoorbellState: Sendable {
         var awake: Duration = .milliseconds(5)
         /// The longest wait between two reads while arming.
         var arming: Duration = .milliseconds(50)
+        /// How long nothing must have come before a worker that was too busy for the doorbell asks for it again:
+        /// longer than a commit's wait for the disk, which stops all writers at once.
+        var quiet: Duration = .milliseconds(50)
         /// The safety sweep while armed; nil: none.
         var sweep: Duration? = .seconds(1)
     }
@@ -28,6 +31,7 @@ struct DoorbellState: Sendable {
     private let pace: Pace
     private var armingWait: Duration
     private var load = WriterLoad()
+    private var lastRecords: ContinuousClock.Instant?
 
     init(pace: Pace) {
         self.pace = pace
@@ -39,8 +43,9 @@ struct DoorbellState: Sendable {
         records: Int, isFull: Bool, snapshot: Snapshot, begun: Int, at now: ContinuousClock.Instant
     ) -> Action {
         let isBusy = load.isBusy(records: records, snapshot: snapshot, begun: begun, at: now) || isFull
+        if records > 0 { lastRecords = now }
         switch mode {
-        case .awake where records == 0:
+        case .awake where lastRecords.map { now - $0 >= pace.quiet } ?? true:
             mode = .arming
             armingWait = pace.awake
             return .askForLock

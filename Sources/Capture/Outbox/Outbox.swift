@@ -89,8 +89,9 @@ public struct Outbox: Sendable {
     /// Empties the time slots that every cursor has passed and that are older than the replay window.
     ///
     /// A slot is locked before it is looked at, so no writer can be in the middle of it; the lock is never waited
-    /// for. Each slot is one statement, so others may use the connection too.
+    /// for. Each slot is one statement, so others may use the connection too. Without a cursor nobody has passed.
     public func reclaim(passed cursors: [Snapshot]) async throws(PostgresError) {
+        guard !cursors.isEmpty else { return }
         let candidates = try await connection.query(
             """
             -- The slot that comes next, and so holds what is oldest, if it holds anything.

@@ -1,0 +1,74 @@
+import Testing
+
+@testable import Capture
+
+/// When writers ring, and how often the worker reads: the decisions alone.
+@Suite struct DoorbellStateTests {
+    private let start = ContinuousClock.now
+
+    private func state(sweep: Duration? = .seconds(1)) -> DoorbellState {
+        DoorbellState(pace: .init(awake: .milliseconds(5), arming: .milliseconds(50), sweep: sweep))
+    }
+
+    private func read(
+        _ state: inout DoorbellState, _ records: Int, isFull: Bool = false, after time: Duration = .zero
+    ) -> DoorbellState.Action {
+        state.didRead(records: records, isFull: isFull, snapshot: .empty, begun: 0, at: start + time)
+    }
+
+    @Test func anEmptyReadAsksForTheLock() {
+        var state = state()
+        #expect(state.mode == .awake && state.wait == .milliseconds(5))
+        #expect(read(&state, 3) == .none && state.mode == .awake)
+        #expect(read(&state, 0) == .askForLock && state.mode == .arming)
+        #expect(read(&state, 0) == .none, "it is asked for once")
+    }
+
+    @Test func armingPollsMoreAndMorePatiently() {
+        var state = state()
+        _ = read(&state, 0)
+        var waits: [Duration?] = [state.wait]
+        for _ in 1...5 {
+            _ = read(&state, 0)
+            waits.append(state.wait)
+        }
+        #expect(waits == [5, 10, 20, 40, 50, 50].map { .milliseconds($0) })
+        #expect(read(&state, 1) == .none && state.wait == .milliseconds(5))
+    }
+
+    @Test func armedItWaitsForTheBellAlone() {
+        for sweep in [Duration.seconds(1), nil] {
+            var state = state(sweep: sweep)
+            _ = read(&state, 0)
+            state.didLock()
+            #expect(state.mode == .armed && state.wait == sweep)
+            // A lone change does not wake it up for good.
+            #expect(read(&state, 1) == .none && state.mode == .armed)
+            #expect(read(&state, 0) == .none && state.mode == .armed)
+        }
+    }
+
+    @Test func aFullPageGivesTheLockUp() {
+        var state = state()
+        #expect(read(&state, 1000, isFull: true) == .none, "there is none")
+        _ = read(&state, 0)
+        #expect(read(&state, 1000, isFull: true) == .releaseLock(isHeld: false) && state.mode == .awake)
+        _ = read(&state, 0, after: .seconds(9))
+        state.didLock()
+        #expect(read(&state, 1000, isFull: true, after: .seconds(9)) == .releaseLock(isHeld: true))
+        #expect(state.mode == .awake && state.wait == .milliseconds(5))
+    }
+
+    @Test func standingDown() {
+        var state = state()
+        #expect(state.standDown() == .none)
+        _ = read(&state, 0)
+        #expect(state.standDown() == .releaseLock(isHeld: false))
+        #expect(state.standDown() == .none)
+        _ = read(&state, 0)
+        state.didLock()
+        #expect(state.standDown() == .releaseLock(isHeld: true))
+        state.didLock()
+        #expect(state.mode == .awake, "a grant that comes too late changes nothing")
+    }
+}

@@ -1,0 +1,150 @@
+import Rules
+import Testing
+
+@testable import Capture
+
+/// The steps from what is installed to what the rules need, without a database.
+@Suite struct InstallPlanTests {
+    private static let items = TableShape.example("items", oid: 100, descendants: ["items_1"])
+    private static let orders = TableShape.example("orders", oid: 200)
+
+    private func plan(
+        _ state: InstalledState, _ rules: String, _ settings: CaptureSettings = .init(),
+        shapes: [TableShape] = [items, orders]
+    ) throws -> [String] {
+        let rules = try RuleSet.items(rules)
+        let designs = shapes.compactMap { shape in
+            let own = rules.rules(for: shape.name)
+            return own.isEmpty ? nil : CaptureDesign(shape: shape, rules: own, settings: settings)
+        }
+        return InstallPlan(state: state, designs: designs, settings: settings).steps.map(\.summary)
+    }
+
+    /// What is installed once the steps for these rules have been taken.
+    private func installed(_ rules: String, _ settings: CaptureSettings = .init()) throws -> InstalledState {
+        let rules = try RuleSet.items(rules)
+        var state = InstalledState()
+        state.version = Schema.version
+        state.wake = settings.wake
+        state.slotSeconds = settings.slotSeconds
+        for (number, shape) in [Self.items, Self.orders].enumerated()
+        where !rules.rules(for: shape.name).isEmpty {
+            let id = Int32(number + 1)
+            let design = CaptureDesign(shape: shape, rules: rules.rules(for: shape.name), settings: settings)
+            state.captures.append(InstalledCapture(id: id, manifest: design.manifest, isRetired: false))
+            for function in design.functions(capture: id) { state.functions[function.name] = function }
+            for table in [shape.name] + shape.descendants {
+                for event in TriggerEvent.allCases
+                where event.operation.map(design.operations.contains) ?? true {
+                    state.triggers.append(
+                        InstalledState.Trigger(
+                            table: table, name: event.triggerName, function: design.functionName(event),
+                            mode: settings.always ? "A" : "O", version: ""))
+                }
+            }
+        }
+        return state
+    }
+
+    private static let i = "- {name: i, table: items, on: [insert], delete: {keys: ['i:{id}']}}"
+    private static let o = "- {name: o, table: orders, on: [delete], delete: {keys: ['o:{id}']}}"
+
+    @Test func fromNothing() throws {
+        #expect(
+            try plan(InstalledState(), Self.i) == [
+                "create the schema unstale", "record capture 1 of public.items",
+                "create function unstale.capture_100_insert for public.items",
+                "create function unstale.capture_100_truncate for public.items",
+                "create trigger unstale_insert on public.items",
+                "create trigger unstale_truncate on public.items",
+                "create trigger unstale_insert on public.items_1",
+                "create trigger unstale_truncate on public.items_1",
+            ])
+    }
+
+    @Test func nothingToDo() throws {
+        for settings in [CaptureSettings(), CaptureSettings(wake: .poll, always: true)] {
+            #expect(
+                try plan(installed(Self.i + "\n" + Self.o, settings), Self.i + "\n" + Self.o, settings) == [])
+        }
+    }
+
+    @Test func aNewTable() throws {
+        #expect(
+            try plan(installed(Self.i), Self.i + "\n" + Self.o) == [
+                "record capture 2 of public.orders",
+                "create function unstale.capture_200_delete for public.orders",
+                "create function unstale.capture_200_truncate for public.orders",
+                "create trigger unstale_delete on public.orders",
+                "create trigger unstale_truncate on public.orders",
+            ])
+    }
+
+    @Test func aTableLess() throws {
+        #expect(
+            try plan(installed(Self.i + "\n" + Self.o), Self.i) == [
+                "drop trigger unstale_delete on public.orders",
+                "drop trigger unstale_truncate on public.orders",
+                "drop function unstale.capture_200_delete", "drop function unstale.capture_200_truncate",
+                "retire capture 2 of public.orders",
+            ])
+    }
+
+    @Test func anotherOperation() throws {
+        #expect(
+            try plan(installed(Self.o), Self.o.replacing("[delete]", with: "[insert]")) == [
+                "record capture 3 of public.orders",
+                "create function unstale.capture_200_insert for public.orders",
+                "replace function unstale.capture_200_truncate for public.orders",
+                "create trigger unstale_insert on public.orders",
+                // Nobody promised what inserted rows would do before now: a sweep is more than enough.
+                "count every row of public.orders as changed, for it was not fully captured",
+                "drop trigger unstale_delete on public.orders", "drop function unstale.capture_200_delete",
+                "retire capture 2 of public.orders",
+            ])
+    }
+
+    @Test func aPartitionMore() throws {
+        var more = Self.items
+        more.descendants.append(TableName(name: "items_2"))
+        #expect(
+            try plan(installed(Self.i), Self.i, shapes: [more]) == [
+                "create trigger unstale_insert on public.items_2",
+                "create trigger unstale_truncate on public.items_2",
+                "count every row of public.items as changed, for it was not fully captured",
+            ])
+    }
+
+    @Test func aFunctionThatSomebodyChanged() throws {
+        var state = try installed(Self.o)
+        state.functions["capture_200_delete"]?.settings = [.dateStyle]
+        #expect(try plan(state, Self.o) == ["replace function unstale.capture_200_delete for public.orders"])
+    }
+
+    /// Nothing is ever taken to be part of the SQL that is a name.
+    @Test func oddNamesAreQuoted() throws {
+        let shape = TableShape.example("a\"b; DROP", oid: 300)
+        let rules = try RuleSet.items("- {name: r, table: 'a\"b; DROP', delete: {keys: ['k:{id}']}}")
+        let design = CaptureDesign(shape: shape, rules: rules.rules, settings: .init())
+        let sql = InstallPlan(state: InstalledState(), designs: [design], settings: .init()).steps.map(\.sql)
+            .joined()
+        #expect(sql.contains("ON \"public\".\"a\"\"b; DROP\"") && !sql.contains("\"a\"b"))
+    }
+}
+
+extension TableShape {
+    /// A table with the columns `id int`, `name text` and `price numeric`.
+    static func example(_ name: String, oid: UInt32, descendants: [String] = []) -> TableShape {
+        func column(_ name: String, _ type: String, exact: Bool) -> Column {
+            Column(
+                name: name, type: type, settings: [], hasBuiltinEquality: true, hasTextCast: false,
+                hasExactEquality: exact)
+        }
+        return TableShape(
+            oid: oid, name: TableName(name: name),
+            columns: [
+                column("id", "integer", exact: true), column("name", "text", exact: true),
+                column("price", "numeric", exact: false),
+            ], primaryKey: ["id"], descendants: descendants.map { TableName(name: $0) })
+    }
+}

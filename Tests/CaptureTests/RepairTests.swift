@@ -1,0 +1,143 @@
+import Postgres
+import Rules
+import TestSupport
+import Testing
+
+@testable import Capture
+
+/// What goes wrong with a capture is seen, and install mends it.
+@Suite struct RepairTests {
+    private static let tables = "CREATE TABLE items (id int PRIMARY KEY, name text)"
+    private static let rules = "- {name: i, table: items, columns: [name], delete: {keys: ['i:{id}']}}"
+
+    private func withItems(_ body: (Captured) async throws -> Void) async throws {
+        try await Captured.with(Self.tables, rules: Self.rules, body)
+    }
+
+    @Test(arguments: [
+        ("DROP TRIGGER unstale_update ON items", "is missing"),
+        ("ALTER TABLE items DISABLE TRIGGER unstale_update", "is disabled"),
+        ("ALTER TABLE items DISABLE TRIGGER ALL", "is disabled"),
+        ("ALTER TABLE items ENABLE REPLICA TRIGGER unstale_update", "is disabled"),
+    ])
+    func triggersThatDoNotFire(damage: String, what: String) async throws {
+        try await withItems { (captured) async throws in
+            let before = try await CaptureState.read(captured.rules.rules, captured.owner)
+            #expect(before.problems.isEmpty)
+            try await captured.owner.run(damage)
+            let state = try await CaptureState.read(captured.rules.rules, captured.owner)
+            let update = state.problems.filter { $0.reason.contains("unstale_update") }
+            #expect(
+                update.map(\.reason) == [
+                    "trigger unstale_update on public.items \(what): run 'unstale install'"
+                ])
+            #expect(update.allSatisfy { $0.losesChanges })
+            #expect(state.triggerVersions != before.triggerVersions)
+            try await captured.owner.run("INSERT INTO items VALUES (1, 'a'); UPDATE items SET name = 'lost'")
+            _ = try await captured.read()
+            // Every row counts as changed, in the same transaction that mends it.
+            #expect(
+                try await captured.install().last
+                    == "count every row of public.items as changed, for it was not fully captured")
+            try await captured.expect("UPDATE items SET name = 'b'", ["any items", "update items 1 -> 1"])
+            #expect(try await captured.problems() == [])
+            #expect(try await captured.install() == [])
+        }
+    }
+
+    /// A trigger that was off for a while and is on again lost changes: its version tells.
+    @Test func aGapThatIsOver() async throws {
+        try await withItems { (captured) async throws in
+            func versions() async throws -> [String: String] {
+                try await CaptureState.read(captured.rules.rules, captured.owner).triggerVersions
+            }
+            let before = try await versions()
+            #expect(try await versions() == before)
+            try await captured.owner.run("INSERT INTO items VALUES (1, 'a')")
+            try await captured.owner.run("VACUUM")
+            #expect(try await versions() == before)
+            try await captured.owner.run(
+                "ALTER TABLE items DISABLE TRIGGER unstale_insert; ALTER TABLE items ENABLE TRIGGER unstale_insert"
+            )
+            #expect(try await versions() != before)
+            #expect(try await captured.problems() == [])
+        }
+    }
+
+    @Test func aColumnThatIsGone() async throws {
+        try await withItems { (captured) async throws in
+            try await captured.owner.run("ALTER TABLE items RENAME name TO title")
+            let state = try await CaptureState.read(captured.rules.rules, captured.owner)
+            #expect(state.problems.map(\.losesChanges) == [false])
+            #expect(
+                state.problems.first?.reason.hasPrefix(
+                    "column 'name' of public.items is gone: its keys go by pattern") == true)
+            let error = try await failure { try await captured.install() }
+            #expect("\(error)".contains("name") && error is RulesError, "\(error)")
+            try await captured.install(.items(Self.rules.replacing("[name]", with: "[title]")))
+            try await captured.expect("INSERT INTO items VALUES (1, 'a')", ["insert items 1"])
+        }
+    }
+
+    @Test func aTableThatIsGone() async throws {
+        try await withItems { (captured) async throws in
+            try await captured.owner.run("DROP TABLE items")
+            let state = try await CaptureState.read(captured.rules.rules, captured.owner)
+            #expect(
+                state.problems.map(\.reason) == [
+                    "table public.items does not exist: restore it or change its rules"
+                ])
+            // Another of the same name has no triggers, and other rows.
+            try await captured.owner.run(Self.tables)
+            #expect(try await captured.problems().count == 4)
+            let steps = try await captured.install()
+            #expect(
+                steps.contains("count every row of public.items as changed, for it was not fully captured"))
+            #expect(steps.count { $0.hasPrefix("drop function") } == 4)
+            try await captured.expect("INSERT INTO items VALUES (1, 'a')", ["any items", "insert items 1"])
+        }
+    }
+
+    @Test func rulesThatAreNewer() async throws {
+        try await withItems { (captured) async throws in
+            let newer = try RuleSet.items(
+                Self.rules + "\n- {name: 'n', table: items, delete: {keys: ['n:{name}']}}")
+            let problems = try await captured.problems(newer)
+            #expect(problems == ["the capture of public.items does not know 'n': run 'unstale install'"])
+            try await captured.install(newer)
+            #expect(try await captured.problems(newer) == [])
+            // Fewer rules are no problem.
+            #expect(try await captured.problems() == [])
+        }
+    }
+
+    @Test func aTableThatIsNotCaptured() async throws {
+        try await withItems { (captured) async throws in
+            try await captured.owner.run("CREATE TABLE others (id int)")
+            let others = try RuleSet.items("- {name: o, table: others, delete: {keys: ['o:{id}']}}")
+            #expect(
+                try await captured.problems(others) == [
+                    "table public.others is not captured: run 'unstale install'"
+                ])
+        }
+    }
+
+    /// The trigger functions look names up nowhere but in `pg_catalog`, so a `where` is checked like that.
+    @Test func aWhereThatOnlyWorksElsewhere() async throws {
+        try await withItems { (captured) async throws in
+            try await captured.owner.run(
+                "CREATE FUNCTION mine(text) RETURNS bool LANGUAGE sql AS 'SELECT true'")
+            func rules(_ function: String) throws -> RuleSet {
+                try .items(
+                    "- {name: m, table: items, where: \(function)(new.name), delete: {keys: ['m:{id}']}}")
+            }
+            let error = try await failure { try await captured.install(rules("mine")) }
+            #expect(
+                "\(error)".contains("rules.yaml:3:")
+                    && "\(error)".contains("'where': function mine(text) does not exist"), "\(error)")
+            try await captured.install(rules("public.mine"))
+            try await captured.expect("INSERT INTO items VALUES (1, 'a')", ["insert items 1"])
+            #expect(try await captured.owner.value("SHOW search_path") == "\"$user\", public")
+        }
+    }
+}

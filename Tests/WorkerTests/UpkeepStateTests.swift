@@ -1,0 +1,90 @@
+import Rules
+import TestSupport
+import Testing
+
+@testable import Capture
+@testable import Worker
+
+/// Which tables have to count as changed, against a model of what may have been missed.
+@Suite struct UpkeepStateTests {
+    private static let tables = ["public.a", "public.b", "public.c"]
+
+    /// A table as it is in the database, and what is known of it there.
+    private struct Table {
+        var version = 1
+        var losesChanges = false
+        /// Changes may have been missed since the last repair that began.
+        var isTainted = false
+    }
+
+    /// Sessions begin and crash, triggers are altered, repairs begin and end. Whatever happens: a table that may
+    /// have lost changes is repaired after that, unless the worker has yet to look.
+    @Test func nothingIsForgotten() {
+        var random = SeededGenerator()
+        for _ in 0..<3_000 { walk(&random) }
+    }
+
+    private func walk(_ random: inout SeededGenerator) {
+        var tables = Dictionary(uniqueKeysWithValues: Self.tables.map { ($0, Table()) })
+        var stored = WorkerState()
+        var state = UpkeepState(server: nil, state: stored)
+        _ = state.examined(capture(tables), at: .now)
+        stored = state.state(pausedReason: nil, worker: "w")
+        var repairs: [[String: String]] = []
+        for _ in 0..<40 {
+            guard let name = Self.tables.randomElement(using: &random) else { return }
+            switch Int.random(in: 0..<12, using: &random) {
+            case 0:
+                // Disabled and enabled again, or dropped and made anew.
+                tables[name]?.version += 1
+                tables[name]?.isTainted = true
+            case 1:
+                tables[name]?.losesChanges = true
+                tables[name]?.isTainted = true
+            case 2:
+                tables[name]?.losesChanges = false
+            case 3...5:
+                _ = state.examined(capture(tables), at: .now)
+            case 6, 7:
+                let pending = state.takePending()
+                if !pending.isEmpty { repairs.append(pending) }
+                for name in pending.keys where tables[name]?.losesChanges == false { tables[name]?.isTainted = false }
+            case 8:
+                if let place = repairs.indices.randomElement(using: &random) { state.repaired(repairs.remove(at: place)) }
+            case 9, 10:
+                stored = state.state(pausedReason: nil, worker: "w")
+            default:
+                // A crash: what is not stored is forgotten, and repairs that were under way are not done.
+                for name in repairs.flatMap(\.keys) { tables[name]?.isTainted = true }
+                repairs = []
+                state = UpkeepState(server: nil, state: WorkerState.decode(stored.json))
+            }
+        }
+        // All is well again; the worker looks, and repairs.
+        for name in Self.tables { tables[name]?.losesChanges = false }
+        for _ in 0..<3 {
+            _ = state.examined(capture(tables), at: .now)
+            for repair in repairs { state.repaired(repair) }
+            repairs = []
+            let pending = state.takePending()
+            for name in pending.keys { tables[name]?.isTainted = false }
+            if !pending.isEmpty { repairs.append(pending) }
+        }
+        let forgotten = tables.filter { $0.value.isTainted }.keys.sorted()
+        #expect(forgotten.isEmpty)
+        _ = state.examined(capture(tables), at: .now)
+        #expect(state.takePending().isEmpty, "once is enough")
+        #expect(state.state(pausedReason: nil, worker: "w").problems.isEmpty)
+    }
+
+    private func capture(_ tables: [String: Table]) -> CaptureState {
+        CaptureState(
+            manifests: [:], wake: .notify, lookups: [:],
+            triggerVersions: tables.mapValues { "\($0.version)" },
+            problems: tables.filter(\.value.losesChanges).keys.compactMap { name in
+                let parts = name.split(separator: ".").map(String.init)
+                return CaptureState.Problem(
+                    table: TableName(schema: parts[0], name: parts[1]), reason: "lost", losesChanges: true)
+            })
+    }
+}

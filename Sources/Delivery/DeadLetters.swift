@@ -113,7 +113,9 @@ public struct DeadLetters: Sendable {
         ).affected
     }
 
-    private func letters(_ clause: String, _ parameters: [Parameter]) async throws(PostgresError) -> [Letter] {
+    private func letters(
+        _ clause: String, _ parameters: [Parameter]
+    ) async throws(PostgresError) -> [Letter] {
         let rows = try await connection.query(
             """
             SELECT id, target, rule, action, error, attempts, created_at,
@@ -121,8 +123,9 @@ public struct DeadLetters: Sendable {
             """, parameters, doing: "reading dead letters")
         return rows.map { row in
             Letter(
-                id: row.int(0) ?? 0, target: row.text(1) ?? "", rule: row.text(2) ?? "", action: row.text(3) ?? "",
-                error: row.text(4) ?? "", attempts: row.int(5) ?? 0, createdAt: row.text(6) ?? "",
+                id: row.int(0) ?? 0, target: row.text(1) ?? "", rule: row.text(2) ?? "",
+                action: row.text(3) ?? "", error: row.text(4) ?? "", attempts: row.int(5) ?? 0,
+                createdAt: row.text(6) ?? "",
                 nextAttemptAt: row.text(7))
         }
     }
@@ -154,7 +157,8 @@ extension DeadLetters.Letter {
         switch try? JSONDecoder().decode(Action.self, from: Data(action.utf8)) {
         case .delete(let key): plan.insert(PlannedKey(key: Key(key), rule: rule))
         case .lookup(let call): plan.insert(call.of(rule: rule))
-        case nil: throw DeadLetters.UnreadableLetter(description: "the action can't be read: discard the letter")
+        case nil:
+            throw DeadLetters.UnreadableLetter(description: "the action can't be read: discard the letter")
         }
         return plan
     }

@@ -38,7 +38,9 @@ public struct Deliverer: Sendable {
         return failures
     }
 
-    private func repeating(_ repeats: [Duration: Deletions], _ planner: Planner) async throws -> [FailedAction] {
+    private func repeating(
+        _ repeats: [Duration: Deletions], _ planner: Planner
+    ) async throws -> [FailedAction] {
         guard !repeats.isEmpty else { return [] }
         let start = ContinuousClock.now
         var failures: [FailedAction] = []
@@ -57,7 +59,8 @@ public struct Deliverer: Sendable {
         let rules = Dictionary(keys.map { ($0.key, $0.rule) }) { first, _ in first }
         return failures.map { failure in
             let rule = rules[failure.key].map { planner.rules[$0].name.value } ?? ""
-            return FailedAction(rule: rule, action: .delete(key: failure.key.description), reason: failure.reason)
+            return FailedAction(
+                rule: rule, action: .delete(key: failure.key.description), reason: failure.reason)
         }
     }
 

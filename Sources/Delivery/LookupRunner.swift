@@ -33,14 +33,15 @@ public struct LookupRunner: Sendable {
 
     /// Runs calls of one rule. When their query fails they are halved, until the ones at fault stand alone.
     private func run(
-        _ calls: ArraySlice<LookupCall>, _ planner: Planner, _ plan: inout Plan, _ failures: inout [FailedAction]
+        _ calls: ArraySlice<LookupCall>, _ planner: Planner, _ plan: inout Plan,
+        _ failures: inout [FailedAction]
     ) async throws(PostgresError) {
         guard let first = calls.first else { return }
         do {
             plan.merge(try await attempt(calls, planner))
         } catch let error as PostgresError where error.isServerTrouble || error.code == .cancelled {
             throw error
-        } catch where calls.count == 1 {
+        } catch  where calls.count == 1 {
             let rule = planner.rules[first.rule].name.value
             failures.append(FailedAction(rule: rule, action: .lookup(first), reason: "\(error)"))
         } catch {

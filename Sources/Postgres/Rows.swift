@@ -54,9 +54,19 @@ public struct Row: Sendable {
     public func int(_ column: Int) -> Int? { text(column).flatMap { Int($0) } }
 
     /// An integer of a binary result, big-endian as the wire has it, or nil for null.
+    @inlinable
     public func binaryInteger<Value: FixedWidthInteger>(_ column: Int, as type: Value.Type = Value.self)
         -> Value?
     {
-        bytes(column)?.reduce(0) { $0 << 8 | Value(truncatingIfNeeded: $1) }
+        // The bytes are put together in here, for a generic loop would not be specialized for other modules.
+        bigEndian(column).map { Value(truncatingIfNeeded: $0) }
+    }
+
+    @usableFromInline
+    func bigEndian(_ column: Int) -> UInt64? {
+        guard let bytes = bytes(column) else { return nil }
+        var value: UInt64 = 0
+        for byte in bytes { value = value << 8 | UInt64(byte) }
+        return value
     }
 }

@@ -19,12 +19,14 @@ struct Ledger: Sendable {
             "SELECT cursor, cluster, server, state FROM unstale.targets WHERE name = $1", [.text(target)],
             doing: "reading the cursor")
         guard let row = rows.first, let cursor = row.text(0).flatMap(Snapshot.init) else { return nil }
-        return Entry(cursor: cursor, cluster: row.text(1) ?? "", server: row.text(2), state: row.text(3) ?? "{}")
+        return Entry(
+            cursor: cursor, cluster: row.text(1) ?? "", server: row.text(2), state: row.text(3) ?? "{}")
     }
 
     /// The cursors of all targets.
     func cursors() async throws(PostgresError) -> [Snapshot] {
-        let rows = try await connection.query("SELECT cursor FROM unstale.targets", doing: "reading the cursors")
+        let rows = try await connection.query(
+            "SELECT cursor FROM unstale.targets", doing: "reading the cursors")
         return rows.compactMap { $0.text(0).flatMap(Snapshot.init) }
     }
 

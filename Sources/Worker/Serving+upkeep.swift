@@ -18,7 +18,8 @@ extension Serving {
                 try await parts.ledger.store(entry)
                 stored = entry
             }
-            if examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true || takeExaminationIsDue() {
+            if examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true || takeExaminationIsDue()
+            {
                 try await examineCapture()
                 examined = .now
             }
@@ -45,7 +46,8 @@ extension Serving {
             (upkeep.server, upkeep.state(pausedReason: parts.monitor.pausedReason, worker: Self.worker))
         }
         return Ledger.Entry(
-            cursor: window.acknowledged.snapshot, cluster: start.cluster, server: state.0, state: state.1.json)
+            cursor: window.acknowledged.snapshot, cluster: start.cluster, server: state.0, state: state.1.json
+        )
     }
 
     private static let worker =
@@ -74,7 +76,8 @@ extension Serving {
             logger.error("Degraded", metadata: ["table": "\(problem.table)", "reason": "\(problem.reason)"])
         }
         for problem in change.over {
-            logger.notice("No longer degraded", metadata: ["table": "\(problem.table)", "was": "\(problem.reason)"])
+            logger.notice(
+                "No longer degraded", metadata: ["table": "\(problem.table)", "was": "\(problem.reason)"])
         }
         if !change.over.isEmpty { parts.doorbell.endWait() }
     }

@@ -95,7 +95,7 @@ final class Serving: Sendable {
     private func read(_ begin: Begin) async throws {
         var position = ReadPosition(start.cursor)
         if start.isOtherCluster {
-            logger.warning("The database is another one than the cursor is about: counting all rows as changed")
+            logger.warning("The cursor is about another database: counting all rows as changed")
             repairAll(position, begin)
         }
         while !window.isClosed {
@@ -142,7 +142,7 @@ final class Serving: Sendable {
             plan = planner.plan(batch.changes)
             examinationIsDue.withLock { $0 = true }
             if !plan.unknownCaptures.isEmpty {
-                logger.error("The outbox holds records of a capture that is gone: counting all rows as changed")
+                logger.error("Records of an unknown capture: counting all rows as changed")
                 repairAll(batch.next, begin)
             }
         }
@@ -190,7 +190,8 @@ final class Serving: Sendable {
         _ begin: Begin,
         whenDone: @escaping @Sendable () -> Void = {}
     ) {
-        let left = plan.patterns.count + plan.repeats.values.reduce(0) { $0 + $1.keys.count + $1.patterns.count }
+        let repeats = plan.repeats.values.reduce(0) { $0 + $1.keys.count + $1.patterns.count }
+        let left = plan.patterns.count + repeats
         let ticket = window.begin(position, weight: plan.keys.count + plan.lookups.count + left)
         begin {
             do {

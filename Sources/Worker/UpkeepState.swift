@@ -8,7 +8,8 @@ struct UpkeepState: Sendable {
     private(set) var problems: [WorkerState.Problem]
     /// Tables that may have lost changes, and the version of their triggers that will have been made good.
     private var pending: [String: String] = [:]
-    private var underRepair: Set<String> = []
+    /// Those of them whose rows are being counted as changed.
+    private var underRepair: [String: String] = [:]
     /// Captures that failed of late, by table.
     private var failures: [String: (reason: String, at: ContinuousClock.Instant)] = [:]
     /// How long a capture that failed counts as degraded.
@@ -32,21 +33,23 @@ struct UpkeepState: Sendable {
         failures = failures.filter { instant - $0.value.at < Self.failureMemory }
         let failing = failures.map { table, failure in
             WorkerState.Problem(
-                table: table, reason: "the capture of \(table) fails, so its keys go by pattern: \(failure.reason)",
+                table: table,
+                reason: "the capture of \(table) fails, so its keys go by pattern: \(failure.reason)",
                 losesChanges: false, isFailure: true)
         }
         let now =
             capture.problems.map { problem in
                 WorkerState.Problem(
-                    table: problem.table.description, reason: problem.reason, losesChanges: problem.losesChanges)
+                    table: problem.table.description, reason: problem.reason,
+                    losesChanges: problem.losesChanges)
             } + failing.sorted { $0.table < $1.table }
         let losing = Set(now.filter(\.losesChanges).map(\.table))
         for (table, version) in capture.triggerVersions {
             let lost = problems.contains { $0.table == table && $0.losesChanges } && !losing.contains(table)
             let altered = confirmedVersions[table].map { $0 != version } ?? false
-            if lost || altered {
+            if lost || altered && underRepair[table] != version {
                 pending[table] = version
-            } else {
+            } else if !altered {
                 confirmedVersions[table] = version
             }
         }
@@ -62,8 +65,9 @@ struct UpkeepState: Sendable {
 
     /// The tables that nobody has begun to repair yet.
     mutating func takePending() -> [String: String] {
-        let taken = pending.filter { !underRepair.contains($0.key) }
-        underRepair.formUnion(taken.keys)
+        let taken = pending.filter { underRepair[$0.key] == nil }
+        underRepair.merge(taken) { $1 }
+        for table in taken.keys { pending[table] = nil }
         return taken
     }
 
@@ -71,14 +75,16 @@ struct UpkeepState: Sendable {
     mutating func repaired(_ tables: [String: String]) {
         for (table, version) in tables {
             confirmedVersions[table] = version
-            underRepair.remove(table)
-            if pending[table] == version { pending[table] = nil }
+            underRepair[table] = nil
         }
     }
 
     /// What is stored with the cursor.
     func state(pausedReason: String?, worker: String) -> WorkerState {
-        WorkerState(
-            pausedReason: pausedReason, problems: problems, triggerVersions: confirmedVersions, worker: worker)
+        // What is yet to be repaired has no version that a session after a crash could take for confirmed.
+        let unrepaired = pending.merging(underRepair) { $1 }.mapValues { _ in "" }
+        let versions = confirmedVersions.merging(unrepaired) { $1 }
+        return WorkerState(
+            pausedReason: pausedReason, problems: problems, triggerVersions: versions, worker: worker)
     }
 }

@@ -9,7 +9,8 @@ struct Unstale: AsyncParsableCommand {
         abstract: "Keeps a Redis cache true to a Postgres database.",
         version: "0.1.0",
         subcommands: [
-            Run.self, Check.self, Test.self, Install.self, Uninstall.self, Explain.self, DeadLettersCommand.self,
+            Run.self, Check.self, Test.self, Install.self, Uninstall.self, Explain.self,
+            DeadLettersCommand.self,
             Status.self,
         ])
 

@@ -37,18 +37,20 @@ import Testing
     }
 
     /// What its functions raise must not be taken for the answer to how many rows there are.
-    @Test(arguments: [1, 2, 3, 4], ["id = 7", "true"]) func aWhereThatRaises(mood: Int, rows: String)
-        async throws
-    {
+    @Test func aWhereThatRaises() async throws {
         let rules = "- {name: r, table: items, where: public.moody(new.n), delete: {keys: ['k:{id}']}}"
         try await Captured.with(Self.tables, rules: rules) { (captured) async throws in
-            try await captured.expect("INSERT INTO items VALUES (7, 'a', 0)", ["insert items 7"])
             try await captured.expect(
-                "INSERT INTO items VALUES (8, 'a', 0), (9, 'a', 0)", ["insert items 8", "insert items 9"])
-            try await captured.expect("UPDATE items SET n = \(mood) WHERE \(rows)", ["any items"])
-            #expect(try await captured.lastFailures().count == 1)
-            try await captured.expect(
-                "DELETE FROM items", ["delete items 7", "delete items 8", "delete items 9"])
+                "INSERT INTO items VALUES (7, 'a', 0), (8, 'a', 0)", ["insert items 7", "insert items 8"])
+            for mood in 1...4 {
+                for condition in ["id = 7", "true"] {
+                    try await captured.expect(
+                        "UPDATE items SET n = \(mood) WHERE \(condition)", ["any items"])
+                    #expect(try await captured.lastFailures().first?.isEmpty == false, "mood \(mood)")
+                }
+            }
+            try await captured.expect("UPDATE items SET n = 4 WHERE false", [])
+            try await captured.expect("UPDATE items SET n = 0", ["update items 7", "update items 8"])
         }
     }
 

@@ -93,8 +93,8 @@ import Testing
             #expect(
                 steps.count == 2 + 4 + 4
                     && steps.last == "enable always trigger unstale_truncate on public.items")
-            try await captured.expect("BEGIN; INSERT INTO items VALUES (1); PREPARE TRANSACTION 'install'", [])
-            try await captured.expect("COMMIT PREPARED 'install'", ["insert items 1"])
+            try await captured.expect("BEGIN; INSERT INTO items VALUES (1); PREPARE TRANSACTION 'i'", [])
+            try await captured.expect("COMMIT PREPARED 'i'", ["insert items 1"])
             try await captured.expect("INSERT INTO items SELECT generate_series(2, 9)", ["any items"])
             #expect(try await captured.install().count == 2 + 4 + 4)
             try await captured.expect(

@@ -75,44 +75,6 @@ import Testing
         }
     }
 
-    /// What names may hold: spaces, quotes, dots, case, letters of all kinds, the functions' own words.
-    @Test(arguments: [
-        ("app", "Account", "eMail"), ("My Schema", "Line Items", "First Name"),
-        ("we\"ird", "ta\"ble", "col\"umn"),
-        ("o'clock", "t'able", "c'olumn"), ("back\\slash", "ta\\ble", "co\\lumn"),
-        ("dollar$unstale$", "$unstale$", "$1"),
-        ("日本", "表", "naïve\u{301}"), ("select", "table", "order"), ("app", "old", "new"),
-        ("app", "new_rows", "old_rows"),
-        ("app", "chunks", "fired"), ("app", "captures", "failure"), ("app", "outbox", "old_image"),
-        ("%s", "%I", ":name"), ("app", String(repeating: "t", count: 63), String(repeating: "c", count: 63)),
-    ])
-    func names(schema: String, table: String, column: String) async throws {
-        func quoted(_ name: String) -> String { "\"" + name.replacing("\"", with: "\"\"") + "\"" }
-        func yaml(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
-        let name = "\(quoted(schema)).\(quoted(table))", column = (plain: column, quoted: quoted(column))
-        let tables =
-            "CREATE SCHEMA \(quoted(schema)); CREATE TABLE \(name) (id int PRIMARY KEY, \(column.quoted) text)"
-        let columns = ["id", column.plain].sorted()
-        func row(_ value: String) -> String { columns[0] == "id" ? "1, \(value)" : "\(value), 1" }
-        let rules = """
-            - name: r
-              table: \(yaml("\(schema).\(table)"))
-              columns: [\(yaml(column.plain))]
-              where: \(yaml("coalesce(new.\(column.quoted), '') <> 'never'"))
-              delete: {keys: [\(yaml("k:{id}:{\(column.plain)}"))]}
-            """
-        try await Captured.with(tables, rules: rules) { (captured) async throws in
-            let full = "\(schema).\(table)"
-            try await captured.expect("INSERT INTO \(name) VALUES (1, 'a')", ["insert \(full) \(row("a"))"])
-            try await captured.expect(
-                "UPDATE \(name) SET \(column.quoted) = 'b'", ["update \(full) \(row("a")) -> \(row("b"))"])
-            try await captured.expect("UPDATE \(name) SET \(column.quoted) = 'never'", [])
-            try await captured.expect("TRUNCATE \(name)", ["any \(full)"])
-            #expect(try await captured.problems() == [])
-            #expect(try await captured.install() == [])
-        }
-    }
-
     @Test func inheritance() async throws {
         let tables = """
             CREATE TABLE items (id int PRIMARY KEY, name text);

@@ -64,7 +64,8 @@ import Testing
                 cancelled += 1
             }
         }
-        #expect(cancelled > 100 && cancelled < 1990, "the cancellations came too late or too early: \(cancelled)")
+        #expect(
+            cancelled > 100 && cancelled < 1990, "the cancellations came too late or too early: \(cancelled)")
     }
 
     /// Gives way to others for so long; a sleep would be too coarse.

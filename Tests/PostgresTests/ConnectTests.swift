@@ -30,7 +30,9 @@ import Testing
     @Test func toNoSuchDatabaseOrUser() async throws {
         let url = try TestEnvironment.databaseURL
         let error = try await failureToConnect(url.dropLast("postgres".count) + "nowhere")
-        #expect(error.code == .connect && error.message.contains("database \"nowhere\" does not exist"), "\(error)")
+        #expect(
+            error.code == .connect && error.message.contains("database \"nowhere\" does not exist"),
+            "\(error)")
         let user = try await failureToConnect(url.replacing("postgres@", with: "nobody:s3cret@"))
         #expect(user.message.contains("role \"nobody\" does not exist"), "\(user)")
         #expect(!user.description.contains("s3cret"))
@@ -48,7 +50,8 @@ import Testing
             let admin = try await PostgresConnection.connect(PostgresSettings(connection: server.url()))
             try await admin.script("CREATE ROLE ann LOGIN PASSWORD 's3cret'", doing: "test")
             let address = "127.0.0.1:\(server.port)/postgres"
-            let ann = try await PostgresConnection.connect(PostgresSettings(connection: "postgres://ann:s3cret@\(address)"))
+            let ann = try await PostgresConnection.connect(
+                PostgresSettings(connection: "postgres://ann:s3cret@\(address)"))
             #expect(try await ann.value("SELECT current_user") == "ann")
             let wrong = try await failureToConnect("postgres://ann:wr0ng@\(address)")
             #expect(wrong.message.contains("password authentication failed for user \"ann\""), "\(wrong)")
@@ -64,7 +67,8 @@ import Testing
         "postgres://ann:s3/cret@127.0.0.1/db", "postgres://ann:s3@cret@127.0.0.1/db",
         "postgres://ann:s3?cret@127.0.0.1/db", "postgres://ann:s3#cret@127.0.0.1/db",
         "postgres://ann:1/s3cret@127.0.0.1/db", "postgres://ann:s3cret@127.0.0.1/db?no_such=s3cret",
-        "host=127.0.0.1 password=s3 cret", "host=127.0.0.1 password='s3cret", "password=s3cret no_such=s3cret",
+        "host=127.0.0.1 password=s3 cret", "host=127.0.0.1 password='s3cret",
+        "password=s3cret no_such=s3cret",
         "host=127.0.0.1 port=s3cret", "mysql://ann:s3cret@127.0.0.1/db", "ann:s3cret@127.0.0.1/db",
     ])
     func aStringThatIsNone(connection: String) async throws {
@@ -73,14 +77,17 @@ import Testing
         #expect(!error.description.contains("s3") && !error.description.contains("cret"), "\(error)")
     }
 
-    @Test(arguments: ["", "db", "dbname=a@b", "postgres:///db?user=a@b", "postgres://a%40b:p%2Fw@h:1,i:2/d?host=/x"])
+    @Test(arguments: [
+        "", "db", "dbname=a@b", "postgres:///db?user=a@b", "postgres://a%40b:p%2Fw@h:1,i:2/d?host=/x",
+    ])
     func aStringThatIsOne(connection: String) { #expect(ConnectionString.mistake(in: connection) == nil) }
 
     @Test func toSomethingThatNeverAnswers() async throws {
         let listener = Listener()
         defer { listener.close() }
         let start = ContinuousClock.now
-        let error = try await failureToConnect("postgres://ann:s3cret@127.0.0.1:\(listener.port)/db", timeout: .milliseconds(300))
+        let error = try await failureToConnect(
+            "postgres://ann:s3cret@127.0.0.1:\(listener.port)/db", timeout: .milliseconds(300))
         #expect(error.code == .timeout && ContinuousClock.now - start < .seconds(2), "\(error)")
     }
 
@@ -91,14 +98,16 @@ import Testing
         let crowd = listener.crowd()
         defer { for descriptor in crowd { Glibc.close(descriptor) } }
         let start = ContinuousClock.now
-        let error = try await failureToConnect("postgres://ann:s3cret@127.0.0.1:\(listener.port)/db", timeout: .milliseconds(300))
+        let error = try await failureToConnect(
+            "postgres://ann:s3cret@127.0.0.1:\(listener.port)/db", timeout: .milliseconds(300))
         #expect(error.code == .timeout && ContinuousClock.now - start < .seconds(2), "\(error)")
     }
 
     @Test func cancelledWhileConnecting() async throws {
         let listener = Listener()
         defer { listener.close() }
-        let settings = PostgresSettings(connection: "postgres://127.0.0.1:\(listener.port)/db", connectTimeout: .seconds(60))
+        let settings = PostgresSettings(
+            connection: "postgres://127.0.0.1:\(listener.port)/db", connectTimeout: .seconds(60))
         let connecting = Task { _ = try await PostgresConnection.connect(settings) }
         try await Task.sleep(for: .milliseconds(50))
         let start = ContinuousClock.now
@@ -118,7 +127,8 @@ import Testing
                 """)
             let connection = try await PostgresConnection.connect(PostgresSettings(connection: database.url))
             for (setting, value) in [
-                ("statement_timeout", "0"), ("transaction_isolation", "read committed"), ("synchronous_commit", "on"),
+                ("statement_timeout", "0"), ("transaction_isolation", "read committed"),
+                ("synchronous_commit", "on"),
                 ("client_encoding", "UTF8"), ("application_name", "unstale"),
             ] {
                 #expect(try await connection.value("SELECT current_setting('\(setting)')") == value)

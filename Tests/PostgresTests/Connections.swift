@@ -16,7 +16,9 @@ extension PostgresConnection {
 
     /// The process that serves this connection.
     var backend: Int {
-        get async throws { try #require(try await query("SELECT pg_backend_pid()", doing: "test").first?.int(0)) }
+        get async throws {
+            try #require(try await query("SELECT pg_backend_pid()", doing: "test").first?.int(0))
+        }
     }
 }
 

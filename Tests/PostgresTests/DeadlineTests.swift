@@ -7,7 +7,8 @@ import Testing
         let connection = try await PostgresConnection.toSharedServer()
         let start = ContinuousClock.now
         let error = try await failure {
-            _ = try await connection.query("SELECT pg_sleep(60)", deadline: .milliseconds(100), doing: "sleeping")
+            _ = try await connection.query(
+                "SELECT pg_sleep(60)", deadline: .milliseconds(100), doing: "sleeping")
         }
         #expect(error.code == .timeout && isOneLine(error) && ContinuousClock.now - start < .seconds(2))
         for _ in 1...3 {

@@ -18,8 +18,11 @@ import Testing
             "SELECT $1::text, $2::text IS NULL, $3::text IS NULL", ["", nil, .null], doing: "test")
         let row = try #require(nulls.first)
         #expect(row.bytes(0)?.isEmpty == true && row.bool(1) && row.bool(2))
-        #expect(try await connection.value("SELECT ($1::int8 + 1)::text", [.integer(Int64.max - 1)]) == "\(Int64.max)")
-        #expect(try await connection.value("SELECT $1::numeric::text", [.integer(UInt64.max)]) == "\(UInt64.max)")
+        #expect(
+            try await connection.value("SELECT ($1::int8 + 1)::text", [.integer(Int64.max - 1)])
+                == "\(Int64.max)")
+        #expect(
+            try await connection.value("SELECT $1::numeric::text", [.integer(UInt64.max)]) == "\(UInt64.max)")
     }
 
     @Test func arraysOfText() async throws {
@@ -36,7 +39,9 @@ import Testing
     @Test func whatIsNotTextIsRefused() async throws {
         let connection = try await PostgresConnection.toSharedServer()
         for parameter in [Parameter.bytes([0xFF]), .texts([[0xC3, 0x28]]), .texts([[0]])] {
-            let error = try await failure { _ = try await connection.value("SELECT $1::text[]::text", [parameter]) }
+            let error = try await failure {
+                _ = try await connection.value("SELECT $1::text[]::text", [parameter])
+            }
             #expect(error.sqlState == "22021" || error.sqlState == "22P02", "\(error)")
         }
         #expect(try await connection.value("SELECT 'still here'") == "still here")

@@ -60,7 +60,9 @@ import Testing
                 "SELECT $1::int * 2", [.integer(i)], prepared: true, doing: "test")
             #expect(rows.first?.int(0) == i * 2)
         }
-        _ = try await failure { _ = try await connection.query("SELECT no_such_column", prepared: true, doing: "test") }
+        _ = try await failure {
+            _ = try await connection.query("SELECT no_such_column", prepared: true, doing: "test")
+        }
         _ = try await connection.query("SELECT 2", prepared: true, doing: "test")
         #expect(try await connection.value("SELECT count(*) FROM pg_prepared_statements") == "2")
     }

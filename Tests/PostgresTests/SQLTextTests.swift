@@ -7,13 +7,17 @@ import Testing
     private static let alphabet = Array("aZ09 _.\"'\\$;-/*:%{}é日\u{1F600}\u{301}\n\t")
 
     private func randomText(_ random: inout SeededGenerator) -> String {
-        String((0..<Int.random(in: 1...12, using: &random)).map { _ in Self.alphabet.randomElement(using: &random) ?? "a" })
+        String(
+            (0..<Int.random(in: 1...12, using: &random)).map { _ in
+                Self.alphabet.randomElement(using: &random) ?? "a"
+            })
     }
 
     @Test(arguments: ["on", "off"]) func literals(standardStrings: String) async throws {
         let connection = try await PostgresConnection.toSharedServer()
         try await connection.script(
-            "SET standard_conforming_strings = \(standardStrings); SET escape_string_warning = off", doing: "test")
+            "SET standard_conforming_strings = \(standardStrings); SET escape_string_warning = off",
+            doing: "test")
         var random = SeededGenerator()
         for _ in 1...20 {
             let texts = (1...100).map { _ in randomText(&random) } + ["", "\\", "'", "\\'"]

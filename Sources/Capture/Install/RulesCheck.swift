@@ -43,7 +43,8 @@ public struct RulesCheck: Sendable {
         try await connection.script("SET search_path = \(TriggerFunction.searchPath)", doing: doing)
         var diagnostics: [RulesDiagnostic] = []
         for rule in rules.rules {
-            guard let predicate = rule.predicate, let table = shapes[rule.table.value]?.sqlName else { continue }
+            guard let predicate = rule.predicate, let shape = shapes[rule.table.value] else { continue }
+            let table = shape.sqlName
             diagnostics += try await mistake(at: predicate.location, doing) {
                 _ = try await connection.query(
                     "SELECT (\n\(predicate.sql)\n)::bool FROM \(table) AS old, \(table) AS new LIMIT 0",

@@ -59,8 +59,8 @@ public struct Outbox: Sendable {
         }
         let isFull = rows.count - 1 > pageSize
         var batch = Batch(
-            changes: [], records: min(rows.count - 1, pageSize), next: ReadPosition(current), snapshot: current,
-            begun: Int(rows[0].binaryInteger(2, as: Int64.self) ?? 0), isFull: isFull,
+            changes: [], records: min(rows.count - 1, pageSize), next: ReadPosition(current),
+            snapshot: current, begun: Int(rows[0].binaryInteger(2, as: Int64.self) ?? 0), isFull: isFull,
             failures: [])
         var last: (xid: UInt64, id: Int64)?
         for row in rows.dropFirst().prefix(pageSize) {

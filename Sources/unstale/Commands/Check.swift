@@ -13,20 +13,24 @@ struct Check: AsyncParsableCommand {
         let settings = try await Settings(options)
         let rules = try settings.rules()
         guard settings.hasDatabase else {
-            return print("\(rules.rules.count) rules are well-formed; no database was given to check them against")
+            return print(
+                "\(rules.rules.count) rules are well-formed; no database was given to check them against")
         }
         let connection = try await PostgresConnection.connect(settings.postgres)
         _ = try await RulesCheck.run(rules, connection)
         let capture = try await CaptureState.read(rules.rules, connection)
         guard capture.problems.isEmpty else {
-            throw Failure(.failure, "degraded: " + capture.problems.map(\.reason).joined(separator: "\nunstale: degraded: "))
+            throw Failure(
+                .failure,
+                "degraded: " + capture.problems.map(\.reason).joined(separator: "\nunstale: degraded: "))
         }
         print("\(rules.rules.count) rules fit the database, and the capture is up to date")
     }
 }
 
 struct Test: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Runs the tests in the rules files. No server is needed.")
+    static let configuration = CommandConfiguration(
+        abstract: "Runs the tests in the rules files. No server is needed.")
 
     @OptionGroup var options: SettingsOptions
 

@@ -9,7 +9,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
         subcommands: [List.self, Show.self, Redrive.self, Discard.self])
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists them, those that are still tried included.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists them, those that are still tried included.")
         @OptionGroup var options: SettingsOptions
 
         func run() async throws {
@@ -17,7 +18,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
             guard !letters.isEmpty else { return print("no dead letters") }
             for letter in letters {
                 let state = letter.nextAttemptAt.map { "tried again at \($0)" } ?? "dead"
-                print("\(letter.id)\t\(letter.rule)\t\(state)\t\(letter.attempts) attempts\t\(escaped(letter.error))")
+                print(
+                    "\(letter.id)\t\(letter.rule)\t\(state)\t\(letter.attempts) attempts\t\(escaped(letter.error))"
+                )
             }
         }
     }
@@ -46,7 +49,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
     }
 
     struct Redrive: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Has the worker try them again, within seconds.")
+        static let configuration = CommandConfiguration(
+            abstract: "Has the worker try them again, within seconds.")
         @OptionGroup var options: SettingsOptions
         @OptionGroup var which: Selection
 
@@ -56,7 +60,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
     }
 
     struct Discard: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Throws them away: their keys may stay stale.")
+        static let configuration = CommandConfiguration(
+            abstract: "Throws them away: their keys may stay stale.")
         @OptionGroup var options: SettingsOptions
         @OptionGroup var which: Selection
 
@@ -73,7 +78,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
         var ids: [Int]? { all ? nil : numbers }
 
         func validate() throws {
-            guard all != !numbers.isEmpty else { throw ValidationError("name dead letters by number, or give --all") }
+            guard all != !numbers.isEmpty else {
+                throw ValidationError("name dead letters by number, or give --all")
+            }
         }
     }
 }

@@ -42,7 +42,10 @@ struct Explain: AsyncParsableCommand {
             let operations = rule.operations.map(\.rawValue).joined(separator: ", ")
             print("    \(operations) on \(rule.table.value)" + (rule.lookup == nil ? "" : ", by its lookup"))
             let columns = rule.condition.columns
-            print("    " + (columns.isEmpty ? "an update of any column" : "an update of \(columns.joined(separator: ", "))"))
+            print(
+                "    "
+                    + (columns.isEmpty
+                        ? "an update of any column" : "an update of \(columns.joined(separator: ", "))"))
             if let predicate = rule.predicate { print("    where \(escaped(predicate.sql))") }
             for binding in match.bindings {
                 print("    \(binding.placeholder.column.name) = \(escaped(binding.value))")
@@ -82,7 +85,9 @@ struct Explain: AsyncParsableCommand {
                     print("    key \(escaped(planned.key.description)): \(state)")
                 }
                 for planned in plan.patterns {
-                    print("    pattern \(escaped(planned.pattern.description)): \(try await keys.count(planned.pattern)) keys exist")
+                    print(
+                        "    pattern \(escaped(planned.pattern.description)): \(try await keys.count(planned.pattern)) keys exist"
+                    )
                 }
             }
         }

@@ -5,7 +5,9 @@ import Postgres
 struct Install: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Installs the capture that the rules need, or brings it up to date.",
-        discussion: "Run it as the owner of the tables. It is one transaction; what is as it should be is left alone.")
+        discussion:
+            "Run it as the owner of the tables. It is one transaction; what is as it should be is left alone."
+    )
 
     @OptionGroup var options: SettingsOptions
     @OptionGroup var capture: CaptureOptions
@@ -13,7 +15,8 @@ struct Install: AsyncParsableCommand {
     @Flag(help: "Print the SQL and change nothing.")
     var print = false
 
-    @Flag(help: "Print what differs between the installed capture and what the rules need, and change nothing.")
+    @Flag(
+        help: "Print what differs between the installed capture and what the rules need, and change nothing.")
     var diff = false
 
     func validate() throws {
@@ -30,7 +33,9 @@ struct Install: AsyncParsableCommand {
         let installer = Installer(connection: connection, lockTimeout: lockTimeout)
         if print || diff {
             let preview = try await installer.preview(rules, captureSettings, workerRole: role)
-            guard !preview.summaries.isEmpty else { return Swift.print(print ? "-- nothing to do" : "no difference") }
+            guard !preview.summaries.isEmpty else {
+                return Swift.print(print ? "-- nothing to do" : "no difference")
+            }
             Swift.print(print ? preview.sql : preview.summaries.joined(separator: "\n"))
         } else {
             let steps = try await installer.install(rules, captureSettings, workerRole: role)

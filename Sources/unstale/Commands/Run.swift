@@ -17,10 +17,15 @@ struct Run: AsyncParsableCommand {
     @Flag(help: "Install the capture first.")
     var install = false
 
-    @Option(help: "How long what is in flight may take to finish at the end [UNSTALE_GRACE_PERIOD, grace.period]; default: 10s.")
+    @Option(
+        help: ArgumentHelp(
+            "How long what is in flight may take to finish at the end [UNSTALE_GRACE_PERIOD, grace.period]; "
+                + "default: 10s."))
     var gracePeriod: String?
 
-    @Option(help: "Attempts of an action that fails, the first included [UNSTALE_ATTEMPTS, attempts]; default: 5.")
+    @Option(
+        help: ArgumentHelp(
+            "Attempts of an action that fails, the first included [UNSTALE_ATTEMPTS, attempts]; default: 5."))
     var attempts: String?
 
     func run() async throws {
@@ -34,7 +39,8 @@ struct Run: AsyncParsableCommand {
         worker.gracePeriod = try settings.duration("grace.period", default: worker.gracePeriod)
         worker.retry.attempts = try settings.number("attempts", default: worker.retry.attempts)
         worker.pace = try settings.duration("pace", default: worker.pace)
-        worker.captureCheckInterval = try settings.duration("check.interval", default: worker.captureCheckInterval)
+        worker.captureCheckInterval = try settings.duration(
+            "check.interval", default: worker.captureCheckInterval)
         let redis = try settings.redis()
         if install {
             let captureSettings = try settings.capture()
@@ -46,7 +52,8 @@ struct Run: AsyncParsableCommand {
         logger.notice(
             "Starting",
             metadata: [
-                "version": "\(Unstale.configuration.version)", "rules": "\(rules.rules.count)", "redis": "\(redis)",
+                "version": "\(Unstale.configuration.version)", "rules": "\(rules.rules.count)",
+                "redis": "\(redis)",
             ])
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

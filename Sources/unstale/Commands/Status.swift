@@ -6,7 +6,9 @@ import Worker
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows each target's cursor, lag, backlog and dead letters, and whether the capture is up to date.")
+        abstract:
+            "Shows each target's cursor, lag, backlog and dead letters, and whether the capture is up to date."
+    )
 
     @OptionGroup var options: SettingsOptions
 
@@ -30,7 +32,8 @@ struct Status: AsyncParsableCommand {
         let report = Report(
             workerIsRunning: isRunning,
             // What the database shows now, and what only the running worker has seen.
-            degraded: Set(capture.problems.map(\.reason) + (isRunning ? targets.flatMap(\.degraded) : [])).sorted(),
+            degraded: Set(capture.problems.map(\.reason) + (isRunning ? targets.flatMap(\.degraded) : []))
+                .sorted(),
             targets: targets)
         if json {
             let encoder = JSONEncoder()

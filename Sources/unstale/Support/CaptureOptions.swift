@@ -5,16 +5,23 @@ struct CaptureOptions: ParsableArguments {
     @Option(help: "notify or poll [UNSTALE_WAKE, wake]; default: notify.")
     var wake: String?
 
-    @Option(help: ArgumentHelp("Role that the worker connects as; it is granted what it needs [UNSTALE_WORKER_ROLE, worker.role].", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Role that the worker connects as; it is granted what it needs [UNSTALE_WORKER_ROLE, worker.role].",
+            valueName: "name"))
     var workerRole: String?
 
     @Option(help: "How long to wait for a table's lock [UNSTALE_LOCK_TIMEOUT, lock.timeout]; default: 5s.")
     var lockTimeout: String?
 
-    @Option(help: "How long records are kept for replay [UNSTALE_REPLAY_WINDOW, replay.window]; default: 15m.")
+    @Option(
+        help: "How long records are kept for replay [UNSTALE_REPLAY_WINDOW, replay.window]; default: 15m.")
     var replayWindow: String?
 
-    @Option(help: "Rows of one statement that are recorded one by one, at most [UNSTALE_ROW_LIMIT, row.limit]; default: 50000.")
+    @Option(
+        help: ArgumentHelp(
+            "Rows of one statement that are recorded one by one, at most [UNSTALE_ROW_LIMIT, row.limit]; "
+                + "default: 50000."))
     var rowLimit: String?
 
     @Flag(help: "Fire for rows that logical replication writes too (ENABLE ALWAYS) [UNSTALE_ALWAYS, always].")
@@ -23,8 +30,8 @@ struct CaptureOptions: ParsableArguments {
     /// The flags as settings.
     var flags: [String: String] {
         let all = [
-            "wake": wake, "worker.role": workerRole, "lock.timeout": lockTimeout, "replay.window": replayWindow,
-            "row.limit": rowLimit, "always": always ? "true" : nil,
+            "wake": wake, "worker.role": workerRole, "lock.timeout": lockTimeout,
+            "replay.window": replayWindow, "row.limit": rowLimit, "always": always ? "true" : nil,
         ]
         return all.compactMapValues { $0 }
     }

@@ -7,14 +7,17 @@ struct ExplainedKeys {
     private let connection: RedisConnection
 
     /// Lends a connection.
-    static func with<Value>(_ url: RedisURL, _ body: (ExplainedKeys) async throws -> Value) async throws -> Value {
+    static func with<Value>(
+        _ url: RedisURL, _ body: (ExplainedKeys) async throws -> Value
+    ) async throws -> Value {
         let connection = try await RedisConnection.connect(to: url)
         defer { connection.close() }
         return try await body(ExplainedKeys(connection: connection))
     }
 
     func exists(_ key: Key) async throws -> Bool {
-        guard case .integer(let count) = try await send(RedisCommand("EXISTS", [key.bytes])) else { return false }
+        let reply = try await send(RedisCommand("EXISTS", [key.bytes]))
+        guard case .integer(let count) = reply else { return false }
         return count > 0
     }
 
@@ -24,8 +27,9 @@ struct ExplainedKeys {
         // SCAN may return a key more than once.
         var keys: Set<[UInt8]> = []
         repeat {
-            let arguments = [cursor, Array("MATCH".utf8), pattern.bytes, Array("COUNT".utf8), Array("1000".utf8)]
-            guard case .array(let page) = try await send(RedisCommand("SCAN", arguments)), page.count == 2,
+            let options = [Array("MATCH".utf8), pattern.bytes, Array("COUNT".utf8), Array("1000".utf8)]
+            let reply = try await send(RedisCommand("SCAN", [cursor] + options))
+            guard case .array(let page) = reply, page.count == 2,
                 case .bulk(let next) = page[0], case .array(let found) = page[1]
             else { break }
             for case .bulk(let key) in found { keys.insert(key) }

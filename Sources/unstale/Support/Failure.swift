@@ -27,9 +27,11 @@ struct Failure: Error {
     init(_ error: any Error) {
         var parserError: (any Error)?
         switch error {
-        case let failure as Failure: self = failure
+        case let failure as Failure:
+            self = failure
             return
-        case let rules as RulesError: (code, lines) = (Code.badRules.rawValue, rules.diagnostics.map(\.description))
+        case let rules as RulesError:
+            (code, lines) = (Code.badRules.rawValue, rules.diagnostics.map(\.description))
         case let postgres as PostgresError: (code, lines) = (Self.code(of: postgres), ["\(postgres)"])
         case let redis as RedisError: (code, lines) = (Code.unavailable.rawValue, ["\(redis)"])
         case let exit as ExitCode: (code, lines) = (exit.rawValue, [])

@@ -14,7 +14,10 @@ struct Settings {
 
     init(_ options: SettingsOptions, _ flags: [String: String] = [:]) async throws {
         let values = options.flags.merging(flags) { $1 }.map { key, value in
-            (AbsoluteConfigKey(key.split(separator: ".").map(String.init)), ConfigValue(.string(value), isSecret: key.hasSuffix("url")))
+            (
+                AbsoluteConfigKey(key.split(separator: ".").map(String.init)),
+                ConfigValue(.string(value), isSecret: key.hasSuffix("url"))
+            )
         }
         let secrets = SecretsSpecifier<String, String>.specific(["UNSTALE_DATABASE_URL", "UNSTALE_REDIS_URL"])
         var providers: [any ConfigProvider] = [
@@ -34,7 +37,8 @@ struct Settings {
 
     /// A text; an empty one counts as left out.
     func text(_ key: String) -> String? {
-        reader.string(forKey: ConfigKey(key.split(separator: ".").map(String.init))).flatMap { $0.isEmpty ? nil : $0 }
+        let key = ConfigKey(key.split(separator: ".").map(String.init))
+        return reader.string(forKey: key).flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// A number, at least `minimum`.
@@ -74,7 +78,9 @@ struct Settings {
     /// Whether a database was named at all.
     var hasDatabase: Bool {
         text("database.url") != nil
-            || ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGPORT"].contains { environment[$0] != nil }
+            || ["PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE", "PGPORT"].contains {
+                environment[$0] != nil
+            }
     }
 
     /// Whether a Redis was named at all.
@@ -113,4 +119,3 @@ struct Settings {
         return logger
     }
 }
-

@@ -14,13 +14,18 @@ struct SettingsOptions: ParsableArguments {
             valueName: "url"))
     var redisURL: String?
 
-    @Option(help: ArgumentHelp("Rules file, or folder of *.yaml [UNSTALE_RULES, rules]; default: rules.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp(
+            "Rules file, or folder of *.yaml [UNSTALE_RULES, rules]; default: rules.", valueName: "path"))
     var rules: String?
 
     @Option(help: ArgumentHelp("YAML file with settings.", valueName: "file"))
     var config: String?
 
-    @Option(help: ArgumentHelp("trace, debug, info, notice, warning or error [UNSTALE_LOG_LEVEL, log.level].", valueName: "level"))
+    @Option(
+        help: ArgumentHelp(
+            "trace, debug, info, notice, warning or error [UNSTALE_LOG_LEVEL, log.level].", valueName: "level"
+        ))
     var logLevel: String?
 
     @Option(help: ArgumentHelp("text or json [UNSTALE_LOG_FORMAT, log.format].", valueName: "format"))

@@ -16,6 +16,10 @@ public struct PostgresSettings: Sendable, CustomStringConvertible {
         self.connectTimeout = connectTimeout
     }
 
+    /// What is wrong with the connection string, without showing any of it; nil: nothing that could be told before
+    /// connecting.
+    public var mistake: String? { ConnectionString.mistake(in: connection) }
+
     /// Never the connection string: it may hold a password.
     public var description: String { "Postgres as \(applicationName)" }
 }

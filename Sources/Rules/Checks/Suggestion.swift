@@ -1,6 +1,6 @@
 extension Sequence<String> {
     /// The word that was probably meant by one that isn't among these, if any is near enough.
-    func nearest(to word: String) -> String? {
+    package func nearest(to word: String) -> String? {
         let limit = Swift.max(1, word.count / 3)
         var best: (word: String, distance: Int)?
         for candidate in self {

@@ -16,13 +16,11 @@ struct Check: AsyncParsableCommand {
             return print(
                 "\(rules.rules.count) rules are well-formed; no database was given to check them against")
         }
-        let connection = try await PostgresConnection.connect(settings.postgres)
+        let connection = try await PostgresConnection.connect(settings.postgres())
         _ = try await RulesCheck.run(rules, connection)
         let capture = try await CaptureState.read(rules.rules, connection)
         guard capture.problems.isEmpty else {
-            throw Failure(
-                .failure,
-                "degraded: " + capture.problems.map(\.reason).joined(separator: "\nunstale: degraded: "))
+            throw Failure(.failure, capture.problems.map { "degraded: \($0.reason)" })
         }
         print("\(rules.rules.count) rules fit the database, and the capture is up to date")
     }

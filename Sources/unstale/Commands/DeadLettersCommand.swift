@@ -86,7 +86,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 }
 
 private func open(_ options: SettingsOptions) async throws -> DeadLetters {
-    DeadLetters(connection: try await PostgresConnection.connect(try await Settings(options).postgres))
+    DeadLetters(connection: try await PostgresConnection.connect(try await Settings(options).postgres()))
 }
 
 /// Text from data, safe for a terminal: control characters are written as escapes.

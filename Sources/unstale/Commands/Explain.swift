@@ -57,10 +57,11 @@ struct Explain: AsyncParsableCommand {
 
     private func explain(sql: String, _ rules: RuleSet, _ settings: Settings) async throws {
         let url = try settings.redis()
-        let connection = try await PostgresConnection.connect(settings.postgres)
+        let connection = try await PostgresConnection.connect(settings.postgres())
         let capture = try await CaptureState.read(rules.rules, connection)
         for problem in capture.problems { printError("unstale: degraded: \(problem.reason)") }
-        try await connection.script("BEGIN; " + TextSetting.pinAll, doing: "explaining the statement")
+        let doing = "explaining the statement"
+        try await connection.script("BEGIN; " + TextSetting.pinAll, doing: doing)
         let affected = try await affectedRows(sql, connection)
         let batch = try await Outbox(connection: connection).readOwnTransaction()
         var explanations: [(rule: Rule, plan: Plan)] = []
@@ -69,12 +70,15 @@ struct Explain: AsyncParsableCommand {
             var plan = planner.plan(batch.changes)
             // In this very transaction, lookups see what the statement did.
             let lookups = LookupRunner(connection: connection, statements: capture.lookups)
+            try await connection.script("SAVEPOINT lookups", doing: doing)
             let found = try await lookups.run(plan.lookups, planner: planner)
-            for failure in found.failures { printError("unstale: \(failure.reason)") }
+            // A failure aborts the transaction, so those behind the first say nothing.
+            if let failure = found.failures.first { printError("unstale: \(failure.reason)") }
+            try await connection.script("ROLLBACK TO lookups", doing: doing)
             plan.merge(found.plan)
             if !plan.isEmpty { explanations.append((rule, plan)) }
         }
-        try await connection.script("ROLLBACK", doing: "explaining the statement")
+        try await connection.script("ROLLBACK", doing: doing)
         print("\(affected) rows affected, \(batch.changes.count) changes captured; rolled back")
         guard !explanations.isEmpty else { return print("no rule fires") }
         try await ExplainedKeys.with(url) { keys in
@@ -93,10 +97,22 @@ struct Explain: AsyncParsableCommand {
         }
     }
 
-    /// Runs the statement; what the server has against it is the user's to mend.
+    /// Runs the statement; what the server has against it is the user's to mend. Inside of EXECUTE nothing can end
+    /// the transaction.
     private func affectedRows(_ sql: String, _ connection: PostgresConnection) async throws -> Int {
+        let doing = "running the statement"
         do throws(PostgresError) {
-            return try await connection.query(sql, doing: "running the statement").affected
+            let body = """
+                DECLARE affected bigint;
+                BEGIN
+                    EXECUTE \(SQL.literal(sql));
+                    GET DIAGNOSTICS affected = ROW_COUNT;
+                    PERFORM set_config('unstale.affected', affected::text, true);
+                END
+                """
+            try await connection.script("DO \(SQL.literal(body))", doing: doing)
+            let rows = try await connection.query("SELECT current_setting('unstale.affected')", doing: doing)
+            return rows.first?.int(0) ?? 0
         } catch {
             guard error.sqlState != nil, !error.isServerTrouble else { throw error }
             throw Failure(.badRules, "\(error)")

@@ -29,7 +29,7 @@ struct Install: AsyncParsableCommand {
         let captureSettings = try settings.capture()
         let role = settings.text("worker.role")
         let lockTimeout = try settings.lockTimeout()
-        let connection = try await PostgresConnection.connect(settings.postgres)
+        let connection = try await PostgresConnection.connect(settings.postgres())
         let installer = Installer(connection: connection, lockTimeout: lockTimeout)
         if print || diff {
             let preview = try await installer.preview(rules, captureSettings, workerRole: role)
@@ -56,7 +56,7 @@ struct Uninstall: AsyncParsableCommand {
     func run() async throws {
         let settings = try await Settings(options, lockTimeout.map { ["lock.timeout": $0] } ?? [:])
         let timeout = try settings.lockTimeout()
-        let connection = try await PostgresConnection.connect(settings.postgres)
+        let connection = try await PostgresConnection.connect(settings.postgres())
         let steps = try await Installer(connection: connection, lockTimeout: timeout).uninstall()
         print(steps.isEmpty ? "nothing to do" : steps.joined(separator: "\n"))
     }

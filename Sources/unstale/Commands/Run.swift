@@ -35,17 +35,17 @@ struct Run: AsyncParsableCommand {
         let settings = try await Settings(options, flags)
         let rules = try settings.rules()
         let logger = try settings.logger()
-        var worker = WorkerSettings(postgres: settings.postgres)
+        var worker = WorkerSettings(postgres: try settings.postgres())
         worker.gracePeriod = try settings.duration("grace.period", default: worker.gracePeriod)
         worker.retry.attempts = try settings.number("attempts", default: worker.retry.attempts)
         worker.pace = try settings.duration("pace", default: worker.pace)
         worker.captureCheckInterval = try settings.duration(
             "check.interval", default: worker.captureCheckInterval)
         let redis = try settings.redis()
+        let (captureSettings, lockTimeout) = (try settings.capture(), try settings.lockTimeout())
         if install {
-            let captureSettings = try settings.capture()
-            let connection = try await PostgresConnection.connect(settings.postgres)
-            let steps = try await Installer(connection: connection, lockTimeout: try settings.lockTimeout())
+            let connection = try await PostgresConnection.connect(worker.postgres)
+            let steps = try await Installer(connection: connection, lockTimeout: lockTimeout)
                 .install(rules, captureSettings, workerRole: settings.text("worker.role"))
             for step in steps { logger.info("Installed", metadata: ["step": "\(step)"]) }
         }

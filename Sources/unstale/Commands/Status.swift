@@ -25,7 +25,7 @@ struct Status: AsyncParsableCommand {
     func run() async throws {
         let settings = try await Settings(options)
         let rules = try settings.rules()
-        let connection = try await PostgresConnection.connect(settings.postgres)
+        let connection = try await PostgresConnection.connect(settings.postgres())
         let capture = try await CaptureState.read(rules.rules, connection)
         let isRunning = try await Leadership.isTaken(connection)
         let targets = try await TargetStatus.all(connection)

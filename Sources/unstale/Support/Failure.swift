@@ -17,11 +17,13 @@ struct Failure: Error {
     private let lines: [String]
     private let parserError: (any Error)?
 
-    init(_ code: Code, _ line: String) {
+    init(_ code: Code, _ lines: [String]) {
         self.code = code.rawValue
-        lines = [line]
+        self.lines = lines.map { "unstale: \($0)" }
         parserError = nil
     }
+
+    init(_ code: Code, _ line: String) { self.init(code, [line]) }
 
     /// What an error means to the person who ran the command.
     init(_ error: any Error) {
@@ -31,9 +33,10 @@ struct Failure: Error {
             self = failure
             return
         case let rules as RulesError:
+            // As compilers write them, so that editors find the place.
             (code, lines) = (Code.badRules.rawValue, rules.diagnostics.map(\.description))
-        case let postgres as PostgresError: (code, lines) = (Self.code(of: postgres), ["\(postgres)"])
-        case let redis as RedisError: (code, lines) = (Code.unavailable.rawValue, ["\(redis)"])
+        case let postgres as PostgresError: (code, lines) = (Self.code(of: postgres), ["unstale: \(postgres)"])
+        case let redis as RedisError: (code, lines) = (Code.unavailable.rawValue, ["unstale: \(redis)"])
         case let exit as ExitCode: (code, lines) = (exit.rawValue, [])
         default:
             // What is wrong with the command line itself, and --help.
@@ -55,7 +58,7 @@ struct Failure: Error {
     /// Ends the process.
     func exit() -> Never {
         if let parserError { Unstale.exit(withError: parserError) }
-        for line in lines { printError("unstale: \(line)") }
+        for line in lines { printError(line) }
         Glibc.exit(code)
     }
 }

@@ -5,10 +5,15 @@ import Logging
 import Postgres
 import Redis
 import Rules
-import SystemPackage
 
 /// The settings of one command: flags, then `UNSTALE_…` environment variables, then the `--config` file.
 struct Settings {
+    /// All that there are.
+    static let names = [
+        "always", "attempts", "check.interval", "database.url", "grace.period", "lock.timeout", "log.format",
+        "log.level", "pace", "redis.url", "replay.window", "row.limit", "rules", "wake", "worker.role",
+    ]
+
     private let reader: ConfigReader
     private let environment = ProcessInfo.processInfo.environment
 
@@ -24,14 +29,7 @@ struct Settings {
             InMemoryProvider(values: Dictionary(values) { $1 }),
             EnvironmentVariablesProvider(secretsSpecifier: secrets).prefixKeys(with: "unstale"),
         ]
-        if let path = options.config {
-            do {
-                providers.append(try await FileProvider<YAMLSnapshot>(filePath: FilePath(path)))
-            } catch {
-                let words = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
-                throw Failure(.badSettings, "reading the settings in \(path): \(words)")
-            }
-        }
+        if let path = options.config { providers.append(try await SettingsFile.provider(path)) }
         reader = ConfigReader(providers: providers)
     }
 
@@ -59,6 +57,15 @@ struct Settings {
         return duration
     }
 
+    /// Yes or no.
+    func truth(_ key: String) throws(Failure) -> Bool {
+        switch text(key) {
+        case nil, "false": return false
+        case "true": return true
+        case let text?: throw Failure(.badSettings, "\(key): '\(text)' is neither true nor false")
+        }
+    }
+
     private func choice<Value: RawRepresentable & CaseIterable>(
         _ key: String, default value: Value
     ) throws(Failure) -> Value where Value.RawValue == String {
@@ -73,7 +80,11 @@ struct Settings {
     // MARK: What commands ask for
 
     /// How to reach the database.
-    var postgres: PostgresSettings { PostgresSettings(connection: text("database.url") ?? "") }
+    func postgres() throws(Failure) -> PostgresSettings {
+        let settings = PostgresSettings(connection: text("database.url") ?? "")
+        if let mistake = settings.mistake { throw Failure(.badSettings, "database.url: \(mistake)") }
+        return settings
+    }
 
     /// Whether a database was named at all.
     var hasDatabase: Bool {
@@ -107,7 +118,7 @@ struct Settings {
         CaptureSettings(
             wake: try choice("wake", default: .notify),
             replayWindow: try duration("replay.window", default: .seconds(900)),
-            rowLimit: try number("row.limit", default: 50_000), always: text("always") == "true")
+            rowLimit: try number("row.limit", default: 50_000), always: try truth("always"))
     }
 
     /// The log, to stderr.

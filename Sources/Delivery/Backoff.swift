@@ -11,8 +11,7 @@ public struct Backoff: Sendable {
     }
 
     /// The time to wait after this many failures in a row, at least 1.
-    public func delay(afterFailures failures: Int, using random: inout some RandomNumberGenerator) -> Duration
-    {
+    public func delay(afterFailures failures: Int, using random: inout some RandomNumberGenerator) -> Duration {
         ceiling(afterFailures: failures) * Double.random(in: 0...1, using: &random)
     }
 

@@ -26,8 +26,7 @@ public actor PostgresConnection {
     ///
     /// Both ends notice within some seconds that the other's host is gone: keepalives are set here for the
     /// client and for the server's side of this session.
-    public static func connect(_ settings: PostgresSettings) async throws(PostgresError) -> PostgresConnection
-    {
+    public static func connect(_ settings: PostgresSettings) async throws(PostgresError) -> PostgresConnection {
         let connection = try PostgresConnection(settings)
         try await connection.interruptible { connection throws(PostgresError) in
             try connection.finishConnecting(within: settings.connectTimeout)
@@ -160,8 +159,7 @@ public actor PostgresConnection {
         return try results(until: deadline, doing: doing)
     }
 
-    private func results(until deadline: ContinuousClock.Instant, doing: String) throws(PostgresError) -> Rows
-    {
+    private func results(until deadline: ContinuousClock.Instant, doing: String) throws(PostgresError) -> Rows {
         var rows = Rows(columns: [], affected: 0, bytes: [], values: [])
         var failure: PostgresError?
         while let pointer = try nextResult(until: deadline, doing: doing) {
@@ -249,8 +247,7 @@ public actor PostgresConnection {
 
     /// Waits until a notification has arrived on a channel that this session LISTENs to, and takes all that
     /// have; false when `timeout` passed first.
-    public nonisolated func waitForNotification(within timeout: Duration) async throws(PostgresError) -> Bool
-    {
+    public nonisolated func waitForNotification(within timeout: Duration) async throws(PostgresError) -> Bool {
         try await interruptible { connection throws(PostgresError) in
             try connection.awaitNotification(until: .now + timeout)
         }

@@ -18,8 +18,7 @@ extension Serving {
                 try await parts.ledger.store(entry)
                 stored = entry
             }
-            if examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true || takeExaminationIsDue()
-            {
+            if examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true || takeExaminationIsDue() {
                 try await examineCapture()
                 examined = .now
             }

@@ -6,7 +6,7 @@ public import ServiceLifecycle
 import Postgres
 
 /// Keeps one target true to one database, until it is told to stop.
-public struct Worker: Service {
+public struct Worker: Service, CustomStringConvertible {
     private let rules: [Rule]
     private let settings: WorkerSettings
     private let target: Target
@@ -29,6 +29,9 @@ public struct Worker: Service {
             onState: { monitor.changed(to: $0) })
         sweeper = Sweeper(target, options: sweepOptions, logger: logger)
     }
+
+    /// What logs call it.
+    public var description: String { "worker" }
 
     /// Serves until a graceful shutdown, then finishes what is in flight within the grace period and stores the
     /// cursor. Whatever happens to Postgres or Redis is waited for.

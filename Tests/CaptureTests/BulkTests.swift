@@ -95,8 +95,8 @@ import Testing
             try await writer.run(
                 "INSERT INTO items (id, name) SELECT i, 'a' FROM generate_series(1, 50000) i")
             #expect(try await captured.read().changes.count == 50_000)
-            try await writer.run("UPDATE items SET name = 'b' WHERE id <= 25000")
-            #expect(try await captured.read().changes.count == (withKey ? 25_000 : 50_000))
+            try await writer.run("UPDATE items SET name = 'b' WHERE id <= \(withKey ? 50_000 : 25_000)")
+            #expect(try await captured.read().changes.count == 50_000)
             try await writer.run("DELETE FROM items")
             #expect(try await captured.read().changes.count == 50_000)
             #expect(ContinuousClock.now - start < .seconds(20))

@@ -55,6 +55,7 @@ func write(_ text: String, to path: String) throws {
 struct Shop {
     let folder: String
     let database: TestDatabase
+    var redis: String?
 
     static let schema = """
         CREATE TABLE users (id int PRIMARY KEY, name text, email text);
@@ -106,7 +107,15 @@ struct Shop {
 
     var rules: String { folder + "/rules.yaml" }
 
-    var environment: [String: String] { ["UNSTALE_DATABASE_URL": database.url, "UNSTALE_RULES": rules] }
+    var environment: [String: String] {
+        let all = ["UNSTALE_DATABASE_URL": database.url, "UNSTALE_RULES": rules, "UNSTALE_REDIS_URL": redis]
+        return all.compactMapValues { $0 }
+    }
+
+    /// Starts a worker.
+    func startWorker(_ arguments: [String] = []) throws -> Program {
+        try Program(["run"] + arguments, environment: environment)
+    }
 
     /// Runs a command on it.
     func unstale(_ arguments: String..., environment: [String: String] = [:]) async throws -> Outcome {

@@ -5,11 +5,14 @@ import Testing
 @Suite struct ServerTests {
     @Test(arguments: [
         ["check"], ["install"], ["install", "--print"], ["install", "--diff"], ["uninstall"], ["status"],
-        ["status", "--json"], ["explain", "--sql", "SELECT 1"], ["dead-letters", "list"], ["dead-letters", "show", "1"],
+        ["status", "--json"], ["explain", "--sql", "SELECT 1"], ["dead-letters", "list"],
+        ["dead-letters", "show", "1"],
         ["dead-letters", "redrive", "--all"], ["dead-letters", "discard", "1"], ["run", "--install"],
     ]) func postgresIsDown(arguments: [String]) async throws {
         try await Shop.with { shop in
-            let environment = shop.environment.merging(["UNSTALE_DATABASE_URL": "host=127.0.0.1 port=1"]) { $1 }
+            let environment = shop.environment.merging(["UNSTALE_DATABASE_URL": "host=127.0.0.1 port=1"]) {
+                $1
+            }
             let program = try Program(arguments, environment: environment)
             #expect(try await program.end() == 69)
             #expect(program.output == "")
@@ -23,7 +26,8 @@ import Testing
         try await Shop.with { shop in
             try await shop.succeed("install")
             let outcome = try await shop.unstale(
-                "explain", "--sql", "UPDATE users SET name = 'x' WHERE id = 1", "--redis-url", "redis://127.0.0.1:1")
+                "explain", "--sql", "UPDATE users SET name = 'x' WHERE id = 1", "--redis-url",
+                "redis://127.0.0.1:1")
             #expect(outcome.code == 69)
             #expect(outcome.errors == ["unstale: connecting to redis://127.0.0.1:1/0: connection refused"])
         }
@@ -42,9 +46,12 @@ import Testing
 
     @Test func lockedTable() async throws {
         try await Shop.with { shop in
-            async let writer = shop.database.psql("LOCK users IN ROW EXCLUSIVE MODE; SELECT pg_sleep(60)")
+            let writer = Task {
+                try await shop.database.psql("LOCK users IN ROW EXCLUSIVE MODE; SELECT pg_sleep(60)")
+            }
             try await eventually("locked") {
-                try await shop.database.psql("SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass") == "1\n"
+                try await shop.database.psql(
+                    "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass") == "1\n"
             }
             let outcome = try await shop.unstale("install", "--lock-timeout", "100ms")
             #expect(outcome.code == 69)
@@ -56,7 +63,7 @@ import Testing
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE datname = current_database() AND pid <> pg_backend_pid()
                 """)
-            await #expect(throws: TestError.self) { try await writer }
+            await #expect(throws: TestError.self) { try await writer.value }
             try await shop.succeed("install", "--lock-timeout", "5s")
         }
     }

@@ -40,9 +40,15 @@ import Testing
         ("log.level", "loud", "'loud' is none of trace, debug, info, notice, warning, error, critical"),
         ("log.format", "xml", "'xml' is none of text, json"),
         ("always", "yes", "'yes' is neither true nor false"),
-        ("redis.url", "localhost:6379", "the Redis URL is written redis://host:port/database or unix:///path"),
+        (
+            "redis.url", "localhost:6379",
+            "the Redis URL is written redis://host:port/database or unix:///path"
+        ),
         ("redis.url", "rediss://h", "the Redis URL has rediss://, which is not yet supported"),
-        ("redis.url", "http://h", "the Redis URL has the unknown scheme http://; known are redis:// and unix://"),
+        (
+            "redis.url", "http://h",
+            "the Redis URL has the unknown scheme http://; known are redis:// and unix://"
+        ),
         ("redis.url", "redis://:s3cret@h:port", "the Redis URL can't be parsed"),
         ("redis.url", "redis://h/x", "the Redis URL has no number for a database: x"),
         ("database.url", "postgres://u:s3cret@h/d?sslmod=require", "the connection string can't be read"),
@@ -63,7 +69,9 @@ import Testing
                 #expect(outcome.code == 78)
                 #expect(outcome.output == "")
                 #expect(outcome.errors.count == 1)
-                #expect(outcome.errors.first?.hasPrefix("unstale: \(name): \(message)") == true, "\(outcome.errors)")
+                #expect(
+                    outcome.errors.first?.hasPrefix("unstale: \(name): \(message)") == true,
+                    "\(outcome.errors)")
                 #expect(!outcome.errors.joined().contains("s3cret"))
             }
         }
@@ -103,7 +111,8 @@ import Testing
             #expect(outcome.code == 78)
             #expect(
                 outcome.errors == [
-                    "unstale: \(config):1:1: unknown setting 'a'", "unstale: \(config):3:9: unknown setting 'redis.b'",
+                    "unstale: \(config):1:1: unknown setting 'a'",
+                    "unstale: \(config):3:9: unknown setting 'redis.b'",
                 ])
         }
     }
@@ -112,10 +121,12 @@ import Testing
         try await withRules { folder, rules in
             let missing = try await unstale("check", "--config", "/nowhere/unstale.yaml", environment: rules)
             #expect(missing.code == 78)
-            #expect(missing.errors == ["unstale: /nowhere/unstale.yaml: can't be read: No such file or directory"])
-            let folder = try await unstale("check", "--config", folder, environment: rules)
-            #expect(folder.code == 78)
-            #expect(folder.errors == ["unstale: \(folder): can't be read: Is a directory"])
+            #expect(
+                missing.errors == ["unstale: /nowhere/unstale.yaml: can't be read: No such file or directory"]
+            )
+            let outcome = try await unstale("check", "--config", folder, environment: rules)
+            #expect(outcome.code == 78)
+            #expect(outcome.errors == ["unstale: \(folder): can't be read: Is a directory"])
         }
     }
 
@@ -138,7 +149,9 @@ import Testing
             let outcome = try await unstale("install", "--config", config)
             #expect(outcome.code == 0)
             #expect(outcome.errors == [])
-            #expect(try await shop.database.psql("SELECT wake, slot_seconds FROM unstale.installation") == "poll|600\n")
+            #expect(
+                try await shop.database.psql("SELECT wake, slot_seconds FROM unstale.installation")
+                    == "poll|600\n")
             #expect(
                 try await shop.database.psql(
                     "SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgname LIKE 'unstale%'") == "A\n")
@@ -150,7 +163,8 @@ import Testing
             let server = try TestEnvironment.databaseURL
             let port = server.split(separator: ":").last?.prefix { $0 != "/" } ?? ""
             let environment = [
-                "PGHOST": "127.0.0.1", "PGPORT": String(port), "PGUSER": "postgres", "PGDATABASE": shop.database.name,
+                "PGHOST": "127.0.0.1", "PGPORT": String(port), "PGUSER": "postgres",
+                "PGDATABASE": shop.database.name,
                 "UNSTALE_RULES": shop.rules,
             ]
             let outcome = try await unstale("install", environment: environment)
@@ -169,8 +183,10 @@ import Testing
         try await Shop.with { shop in
             try await RedisServer.with(["--requirepass", "other"]) { redis in
                 let environment = [
-                    "UNSTALE_REDIS_URL": "redis://:s3cret@127.0.0.1:\(redis.port)", "UNSTALE_RULES": shop.rules,
-                    "UNSTALE_DATABASE_URL": shop.database.url.replacing("postgres@", with: "postgres:s3cret@"),
+                    "UNSTALE_REDIS_URL": "redis://:s3cret@127.0.0.1:\(redis.port)",
+                    "UNSTALE_RULES": shop.rules,
+                    "UNSTALE_DATABASE_URL": shop.database.url.replacing(
+                        "postgres@", with: "postgres:s3cret@"),
                     "UNSTALE_LOG_LEVEL": "trace", "PGPASSWORD": "s3cret",
                 ]
                 #expect(try await unstale("install", environment: environment).code == 0)

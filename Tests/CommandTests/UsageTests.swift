@@ -5,7 +5,8 @@ import Testing
 @Suite struct UsageTests {
     private static let commands = [
         ["run"], ["check"], ["test"], ["install"], ["uninstall"], ["explain"], ["status"], ["dead-letters"],
-        ["dead-letters", "list"], ["dead-letters", "show"], ["dead-letters", "redrive"], ["dead-letters", "discard"],
+        ["dead-letters", "list"], ["dead-letters", "show"], ["dead-letters", "redrive"],
+        ["dead-letters", "discard"],
     ]
 
     @Test func version() async throws {
@@ -40,7 +41,10 @@ import Testing
         (["run", "--attempts"], "Missing value for '--attempts <attempts>'"),
         (["check", "--database-url"], "Missing value for '--database-url <url>'"),
         (["install", "--print", "--diff"], "--print and --diff exclude each other"),
-        (["install", "--always=yes"], "The option '--always' does not take any value, but 'yes' was specified."),
+        (
+            ["install", "--always=yes"],
+            "The option '--always' does not take any value, but 'yes' was specified."
+        ),
         (["explain"], "give either --sql or --key"),
         (["explain", "--sql", "SELECT", "--key", "a"], "give either --sql or --key"),
         (["dead-letters", "show"], "Missing expected argument '<id>'"),

@@ -38,8 +38,8 @@ import Testing
         }
     }
 
-    /// Both sides send more than the sockets hold: neither may wait for the other to read first.
-    @Test func bothSidesTalkAtOnce() async throws {
+    /// More than the sockets hold, in both directions.
+    @Test func aLargeStatementWithManyNotices() async throws {
         let connection = try await PostgresConnection.toSharedServer()
         let noise = String(repeating: "DO $$ BEGIN RAISE NOTICE '%', repeat('x', 60000); END $$;", count: 400)
         let padding = "/*" + String(repeating: "y", count: 20_000_000) + "*/"

@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite struct NotificationTests {
+@Suite(.timeLimit(.minutes(1))) struct NotificationTests {
     @Test func waitsForANotification() async throws {
         let listener = try await PostgresConnection.toSharedServer()
         let sender = try await PostgresConnection.toSharedServer()

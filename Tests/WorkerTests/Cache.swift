@@ -18,7 +18,9 @@ struct Cache: Sendable {
     }
 
     /// Caches keys, whose values don't matter.
-    func set(_ keys: String...) async throws { try await set(Dictionary(keys.map { (Key($0), "cached") }) { $1 }) }
+    func set(_ keys: String...) async throws {
+        try await set(Dictionary(keys.map { (Key($0), "cached") }) { $1 })
+    }
 
     /// Whether a key is cached.
     func has(_ key: String) async throws -> Bool { try await has(Key(key)) }
@@ -30,7 +32,9 @@ struct Cache: Sendable {
 
     /// Everything that is cached.
     func entries() async throws -> [Key: String] {
-        guard case .array(let replies) = try await connection.send(RedisCommand("KEYS", "*"), deadline: .seconds(30))
+        guard
+            case .array(let replies) = try await connection.send(
+                RedisCommand("KEYS", "*"), deadline: .seconds(30))
         else { return [:] }
         var entries: [Key: String] = [:]
         for chunk in replies.chunked(by: 1_000) {

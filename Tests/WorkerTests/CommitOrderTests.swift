@@ -41,7 +41,9 @@ import Testing
                 let writer = try await site.connect()
                 try await writer.sql("BEGIN; UPDATE users SET name = 'open' WHERE id = '200'")
                 let besideBoth = try await medianLatency(site)
-                print("medians: alone \(alone), beside a snapshot \(besideSnapshot), and a writer \(besideBoth)")
+                print(
+                    "medians: alone \(alone), beside a snapshot \(besideSnapshot), and a writer \(besideBoth)"
+                )
                 let limit = alone * 3 + .milliseconds(10)
                 #expect(besideSnapshot < limit)
                 #expect(besideBoth < limit)

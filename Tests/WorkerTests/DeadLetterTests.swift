@@ -10,7 +10,8 @@ import Testing
         try await Site.withProxiedUsers { site, proxy in
             try await site.withWorker(["--attempts", "3"]) { worker in
                 let poison = Array("user:13".utf8)
-                proxy.poison(poison, with: "WRONGTYPE Operation against a key holding the wrong kind of value")
+                proxy.poison(
+                    poison, with: "WRONGTYPE Operation against a key holding the wrong kind of value")
                 // In one command with its neighbours.
                 try await site.connect().sql("UPDATE users SET name = 'new' WHERE id::int BETWEEN 1 AND 50")
                 try await site.waitUntilGone(Set(1...50).subtracting([13]))
@@ -25,7 +26,9 @@ import Testing
                 let list = try await site.unstale(["dead-letters", "list"])
                 #expect(list.contains("1\tuser\tdead\t3 attempts\tWRONGTYPE"))
                 let letter = try await site.unstale(["dead-letters", "show", "1"])
-                #expect(letter.contains("user:13") && letter.contains("attempts: 3") && letter.contains("it is dead"))
+                #expect(
+                    letter.contains("user:13") && letter.contains("attempts: 3")
+                        && letter.contains("it is dead"))
 
                 proxy.poison(poison, with: nil)
                 #expect(try await site.unstale(["dead-letters", "redrive", "1"]) == "redriven: 1\n")
@@ -52,7 +55,9 @@ import Testing
             // What had been parked when the worker was killed may be parked once more.
             let list = try await site.unstale(["dead-letters", "list"])
             #expect(list.contains("\tuser\tdead\t2 attempts\tERR no"))
-            let letters = list.split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) }
+            let letters = list.split(separator: "\n").compactMap {
+                $0.split(separator: "\t").first.map(String.init)
+            }
             let discarded = try await site.unstale(["dead-letters", "discard"] + letters)
             #expect(discarded == "discarded: \(letters.count)\n")
             #expect(try await site.unstale(["dead-letters", "list"]) == "no dead letters\n")

@@ -39,7 +39,8 @@ import Testing
                 try await site.cache().set("by-email:e7", "other:1")
                 try await application.sql("ALTER TABLE users \(change)")
                 try await site.change(1...1)
-                try await application.sql("INSERT INTO users (id) VALUES ('new'); DELETE FROM users WHERE id = '3'")
+                try await application.sql(
+                    "INSERT INTO users (id) VALUES ('new'); DELETE FROM users WHERE id = '3'")
                 try await eventually("the keys went by pattern") {
                     try await site.cache().entries().keys.map(\.description) == ["other:1"]
                 }
@@ -98,10 +99,15 @@ import Testing
             try await site.change(2...2)
             if moment == .seen {
                 try await worker.wait(for: "trigger unstale_update on public.users is disabled")
-                #expect(try await site.status().degraded.contains { $0.contains("unstale_update on public.users is disabled") })
+                #expect(
+                    try await site.status().degraded.contains {
+                        $0.contains("unstale_update on public.users is disabled")
+                    })
             }
             try await application.sql("ALTER TABLE users ENABLE TRIGGER unstale_update")
-            if moment == .withoutWorker { worker = try site.startWorker(settings: ["CHECK_INTERVAL": interval]) }
+            if moment == .withoutWorker {
+                worker = try site.startWorker(settings: ["CHECK_INTERVAL": interval])
+            }
             try await site.waitUntilGone(2...200)
             try await worker.wait(for: "The capture had a gap")
             try await eventually("no longer degraded") { try await site.status().degraded == [] }
@@ -132,7 +138,8 @@ import Testing
                 try await site.waitUntilGone([1])
                 try await application.sql("ALTER TABLE users ATTACH PARTITION users_2 FOR VALUES IN ('2')")
                 try await worker.wait(for: "on public.users_2 is missing")
-                #expect(try await site.status().degraded.contains { $0.contains("public.users_2 is missing") })
+                #expect(
+                    try await site.status().degraded.contains { $0.contains("public.users_2 is missing") })
                 try await application.sql("UPDATE users_2 SET name = 'missed'")
                 try await site.unstale(["install"])
                 try await site.waitUntilGone([2])
@@ -150,13 +157,14 @@ import Testing
     /// Rules that the installed capture does not know yet: said at once, and made good by install.
     @Test func rulesAreNewerThanTheCapture() async throws {
         try await Site.withUsers { site, _ in
-            try site.write(rules: Users.rules + """
+            try site.write(
+                rules: Users.rules + """
 
-                  - name: name
-                    table: users
-                    columns: [name]
-                    delete: {keys: ["name:{name}"]}
-                """)
+                      - name: name
+                        table: users
+                        columns: [name]
+                        delete: {keys: ["name:{name}"]}
+                    """)
             try await site.withWorker(settings: quick) { worker in
                 try await worker.wait(for: "does not know 'name'")
                 #expect(try await site.status().degraded.contains { $0.contains("does not know 'name'") })
@@ -171,7 +179,9 @@ import Testing
                 try await site.cache().set("name:a", "name:b", "name:c")
                 try await site.connect().sql("UPDATE users SET name = 'b' WHERE id = '1'")
                 try await eventually("only the names of this row are gone") {
-                    let names = try await site.cache().entries().keys.map(\.description).filter { $0.hasPrefix("name:") }
+                    let names = try await site.cache().entries().keys.map(\.description).filter {
+                        $0.hasPrefix("name:")
+                    }
                     return names == ["name:c"]
                 }
             }

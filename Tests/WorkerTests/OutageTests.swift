@@ -24,7 +24,9 @@ import Testing
                     try await application.sql("UPDATE users SET name = 'new' WHERE id::int % 5 = \(part)")
                 }
                 while .now - start < .seconds(30) {
-                    try await eventually("paused") { try await isPaused(site, because: "connecting to redis") }
+                    try await eventually("paused") {
+                        try await isPaused(site, because: "connecting to redis")
+                    }
                     try await expectNoLetters(site)
                     try await Task.sleep(for: .seconds(1))
                 }
@@ -32,7 +34,8 @@ import Testing
                 proxy.fault = .none
                 try await site.waitUntilServed(within: .seconds(30))
                 let left = try await site.cache().entries().keys
-                #expect(Set(left) == Set(keys.enumerated().filter { ($0.offset + 1) % 5 == 4 }.map(\.element)))
+                #expect(
+                    Set(left) == Set(keys.enumerated().filter { ($0.offset + 1) % 5 == 4 }.map(\.element)))
                 try await expectNoLetters(site)
                 #expect(try await site.status().targets.first?.pausedReason == nil)
             }

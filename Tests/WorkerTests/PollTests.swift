@@ -12,7 +12,8 @@ import Testing
             let application = try await site.connect()
             for user in 1...10 {
                 try await application.sql(
-                    "BEGIN; UPDATE users SET name = 'new' WHERE id = '\(user)'; PREPARE TRANSACTION 'p\(user)'")
+                    "BEGIN; UPDATE users SET name = 'new' WHERE id = '\(user)'; PREPARE TRANSACTION 'p\(user)'"
+                )
             }
             try await site.change(11...20)
             try await site.waitUntilGone(11...20)
@@ -41,7 +42,9 @@ import Testing
                 try await site.change(1...20)
                 try await site.waitUntilGone(1...20)
                 #expect(try await !application.waitForNotification(within: .milliseconds(100)))
-                #expect(try await application.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1") == "0")
+                #expect(
+                    try await application.value(
+                        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1") == "0")
             }
         }
     }

@@ -27,7 +27,8 @@ extension Program {
         get throws {
             let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
             let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
-            guard let number = line?.split(whereSeparator: { !$0.isNumber }).first, let kilobytes = Int(number)
+            guard let number = line?.split(whereSeparator: { !$0.isNumber }).first,
+                let kilobytes = Int(number)
             else { throw TestError("no RssAnon of process \(pid)") }
             return kilobytes
         }

@@ -15,14 +15,16 @@ final class Program: Sendable {
     init(
         _ arguments: [String], environment: [String: String] = [:], in workingDirectory: String = "/"
     ) throws {
-        directory = try TestEnvironment.directory + "/unstale-" + String(UInt64.random(in: 0 ... .max), radix: 36)
+        directory =
+            try TestEnvironment.directory + "/unstale-" + String(UInt64.random(in: 0 ... .max), radix: 36)
         mkdir(directory, 0o700)
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, directory + "/out", O_WRONLY | O_CREAT, 0o600)
-        posix_spawn_file_actions_addopen(&actions, 2, directory + "/err", O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        posix_spawn_file_actions_addopen(
+            &actions, 2, directory + "/err", O_WRONLY | O_CREAT | O_APPEND, 0o600)
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
         // By the folder's name `Tests/with-servers` finds what a test leaves running.
         let inherited = ["PATH": path, "UNSTALE_TEST_DIR": try TestEnvironment.directory]
@@ -60,7 +62,8 @@ final class Program: Sendable {
     func count(_ text: String) -> Int { lines.count { $0.contains(text) } }
 
     private func read(_ name: String) -> String {
-        String(decoding: FileManager.default.contents(atPath: "\(directory)/\(name)") ?? Data(), as: UTF8.self)
+        String(
+            decoding: FileManager.default.contents(atPath: "\(directory)/\(name)") ?? Data(), as: UTF8.self)
     }
 
     // MARK: Its life

@@ -12,9 +12,11 @@ import Testing
             try await serveOnce(site)
             let name = site.database.split(separator: "/").last ?? ""
             let copy = "copy_of_\(name)"
-            let server = try await PostgresConnection.connect(PostgresSettings(connection: TestEnvironment.databaseURL))
+            let server = try await PostgresConnection.connect(
+                PostgresSettings(connection: TestEnvironment.databaseURL))
             try await eventually("no sessions") {
-                try await server.value("SELECT count(*) FROM pg_stat_activity WHERE datname = '\(name)'") == "0"
+                try await server.value("SELECT count(*) FROM pg_stat_activity WHERE datname = '\(name)'")
+                    == "0"
             }
             try await server.sql("CREATE DATABASE \(copy) TEMPLATE \(name)")
             var restored = site
@@ -31,7 +33,8 @@ import Testing
             let dump = try TestEnvironment.directory + "/dump.sql"
             try await command("pg_dump", ["--no-owner", "-d", site.database, "-f", dump])
             try await PostgresServer.with { server in
-                try await command("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.url(), "-f", dump])
+                try await command(
+                    "psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.url(), "-f", dump])
                 var restored = site
                 restored.database = server.url()
                 try await expectAllToCountAsChanged(restored)
@@ -69,7 +72,8 @@ import Testing
         for start in 1...2 {
             try await site.withWorker(settings: ["CHECK_INTERVAL": "200ms"]) { worker in
                 if start == 1 {
-                    try await worker.wait(for: "warning unstale: [Worker] The cursor is about another database")
+                    try await worker.wait(
+                        for: "warning unstale: [Worker] The cursor is about another database")
                     try await eventually("all users gone") {
                         try await site.cache().entries().keys.map(\.description) == ["other:1"]
                     }

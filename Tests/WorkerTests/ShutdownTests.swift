@@ -33,7 +33,9 @@ import Testing
                 try await site.change(2...100)
                 try await eventually("changes read") { try await isReadUpToNow(site) }
                 worker.signal(SIGTERM)
-                await #expect(throws: TestError.self, "it waits") { try await worker.end(within: .seconds(1)) }
+                await #expect(throws: TestError.self, "it waits") {
+                    try await worker.end(within: .seconds(1))
+                }
                 proxy.fault = .none
                 #expect(try await worker.end() == 0)
                 try await site.waitUntilGone(2...100, within: .milliseconds(100))
@@ -78,7 +80,8 @@ import Testing
     func postgresIsAway(outage: Outage, wasServed: Bool) async throws {
         try await PostgresServer.with { server in
             try await RedisServer.with { redis in
-                let site = try Site(database: server.url(), redis: "redis://127.0.0.1:\(redis.port)", rules: Users.rules)
+                let site = try Site(
+                    database: server.url(), redis: "redis://127.0.0.1:\(redis.port)", rules: Users.rules)
                 try await site.prepare(Users.schema)
                 let worker: Program
                 if wasServed {

@@ -23,7 +23,8 @@ struct Site: Sendable {
     ) async throws -> Result {
         try await TestDatabase.with { database in
             try await RedisServer.with(arguments) { redis in
-                let site = try Site(database: database.url, redis: "redis://127.0.0.1:\(redis.port)", rules: rules)
+                let site = try Site(
+                    database: database.url, redis: "redis://127.0.0.1:\(redis.port)", rules: rules)
                 try await site.prepare(schema, install: install)
                 return try await body(site, redis)
             }
@@ -113,7 +114,8 @@ struct Site: Sendable {
                             OR o.xid = ANY (ARRAY(SELECT pg_snapshot_xip(t.cursor)))))
                     AND NOT EXISTS (SELECT FROM unstale.dead_letters WHERE dead_at IS NULL)
                 FROM unstale.targets AS t
-                """).first?.bool(0) == true
+                """
+            ).first?.bool(0) == true
         }
     }
 
@@ -148,5 +150,7 @@ extension PostgresConnection {
     }
 
     /// The first value of the last statement's first row.
-    nonisolated func value(_ text: String) async throws(PostgresError) -> String? { try await sql(text).first?.text(0) }
+    nonisolated func value(_ text: String) async throws(PostgresError) -> String? {
+        try await sql(text).first?.text(0)
+    }
 }

@@ -57,9 +57,13 @@ import Testing
             case 6, 7:
                 let pending = state.takePending()
                 if !pending.isEmpty { repairs.append(pending) }
-                for name in pending.keys where tables[name]?.losesChanges == false { tables[name]?.isTainted = false }
+                for name in pending.keys where tables[name]?.losesChanges == false {
+                    tables[name]?.isTainted = false
+                }
             case 8:
-                if let place = repairs.indices.randomElement(using: &random) { state.repaired(repairs.remove(at: place)) }
+                if let place = repairs.indices.randomElement(using: &random) {
+                    state.repaired(repairs.remove(at: place))
+                }
             case 9, 10:
                 stored = state.state(pausedReason: nil, worker: "w")
             default:

@@ -53,7 +53,9 @@ extension Site {
     /// Changes these users, each in a transaction of its own.
     func change(_ users: ClosedRange<Int>) async throws {
         let application = try await connect()
-        for user in users { try await application.sql("UPDATE users SET name = name || 'x' WHERE id = '\(user)'") }
+        for user in users {
+            try await application.sql("UPDATE users SET name = name || 'x' WHERE id = '\(user)'")
+        }
     }
 
     /// Waits until the keys of these users are gone.

@@ -86,7 +86,13 @@ struct DeadLettersCommand: AsyncParsableCommand {
 }
 
 private func open(_ options: SettingsOptions) async throws -> DeadLetters {
-    DeadLetters(connection: try await PostgresConnection.connect(try await Settings(options).postgres()))
+    let connection = try await PostgresConnection.connect(try await Settings(options).postgres())
+    let rows = try await connection.query(
+        "SELECT to_regclass('unstale.dead_letters') IS NOT NULL", doing: "reading dead letters")
+    guard rows.first?.bool(0) == true else {
+        throw Failure(.badSettings, "there is no capture in this database: run 'unstale install' first")
+    }
+    return DeadLetters(connection: connection)
 }
 
 /// Text from data, safe for a terminal: control characters are written as escapes.

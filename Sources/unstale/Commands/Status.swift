@@ -53,7 +53,7 @@ struct Status: AsyncParsableCommand {
             print(
                 """
                 target \(target.target):
-                    state: \(target.pausedReason.map { "paused: \(escaped($0))" } ?? "connected")
+                    state: \(state(of: target, report))
                     cursor: \(target.cursor)
                     lag: \(Int(target.lagSeconds * 1_000)) ms
                     backlog: \(target.backlog) records
@@ -62,5 +62,11 @@ struct Status: AsyncParsableCommand {
                     updated: \(target.updatedAt) by \(target.worker ?? "nobody")
                 """)
         }
+    }
+
+    /// What a worker stored last says nothing once it has gone.
+    private func state(of target: TargetStatus, _ report: Report) -> String {
+        guard report.workerIsRunning else { return "not served" }
+        return target.pausedReason.map { "paused: \(escaped($0))" } ?? "connected"
     }
 }

@@ -35,7 +35,8 @@ struct Failure: Error {
         case let rules as RulesError:
             // As compilers write them, so that editors find the place.
             (code, lines) = (Code.badRules.rawValue, rules.diagnostics.map(\.description))
-        case let postgres as PostgresError: (code, lines) = (Self.code(of: postgres), ["unstale: \(postgres)"])
+        case let postgres as PostgresError:
+            (code, lines) = (Self.code(of: postgres), ["unstale: \(postgres)"])
         case let redis as RedisError: (code, lines) = (Code.unavailable.rawValue, ["unstale: \(redis)"])
         case let exit as ExitCode: (code, lines) = (exit.rawValue, [])
         default:

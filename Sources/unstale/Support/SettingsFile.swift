@@ -18,7 +18,9 @@ enum SettingsFile {
         switch node(of: try text(of: path)) {
         case .success(nil): return ["\(path): the file is empty"]
         case .success(let node?):
-            guard case .mapping(let mapping) = node else { return ["\(path): the settings must be a mapping"] }
+            guard case .mapping(let mapping) = node else {
+                return ["\(path): the settings must be a mapping"]
+            }
             return mistakes(in: mapping, path: path, prefix: "")
         case .failure(let error):
             switch error {

@@ -13,7 +13,9 @@ enum Canaries {
                 }
             }
         }
-        for text in ["author:1:post", "Author:1:posts", "xauthor:1:posts", "customer::orders", "order:N-", "by-email:"] {
+        for text in [
+            "author:1:post", "Author:1:posts", "xauthor:1:posts", "customer::orders", "order:N-", "by-email:",
+        ] {
             keys.insert(Key(text))
         }
         return keys
@@ -29,18 +31,22 @@ enum Canaries {
     private static func imitations(of name: String) -> [[UInt8]] {
         let bytes = Array(name.utf8)
         let wildcards: [UInt8: String] = [
-            UInt8(ascii: "*"): "anything", UInt8(ascii: "?"): "q", UInt8(ascii: "\\"): "", UInt8(ascii: "["): "",
+            UInt8(ascii: "*"): "anything", UInt8(ascii: "?"): "q", UInt8(ascii: "\\"): "",
+            UInt8(ascii: "["): "",
             UInt8(ascii: "]"): "",
         ]
         let glob = bytes.flatMap { byte in wildcards[byte].map { Array($0.utf8) } ?? [byte] }
         return [
-            bytes, glob, bytes + [0], bytes + [32], [32] + bytes, bytes + [10], bytes + [0xff], Array(bytes.dropLast()),
-            bytes + bytes, bytes + Array("?".utf8), Array(name.uppercased().utf8), [UInt8(ascii: "m")], [UInt8(ascii: "\\")] + bytes,
+            bytes, glob, bytes + [0], bytes + [32], [32] + bytes, bytes + [10], bytes + [0xff],
+            Array(bytes.dropLast()),
+            bytes + bytes, bytes + Array("?".utf8), Array(name.uppercased().utf8), [UInt8(ascii: "m")],
+            [UInt8(ascii: "\\")] + bytes,
         ]
     }
 
     private static let own: Set<Key> = Set(
-        Shop.people.map { Key("person:" + $0) } + Shop.items.map { Key("item:" + $0) } + Shop.teams.map { Key("team:" + $0) })
+        Shop.people.map { Key("person:" + $0) } + Shop.items.map { Key("item:" + $0) }
+            + Shop.teams.map { Key("team:" + $0) })
 
     private static func isTheShops(_ key: Key) -> Bool {
         own.contains(key)

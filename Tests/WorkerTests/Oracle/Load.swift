@@ -78,7 +78,9 @@ final class Load: Sendable {
         var random = SeededGenerator(seed: seed &- 1)
         var sessions: (database: PostgresConnection, cache: Cache)?
         while !isOver {
-            let people = (0..<5).map { _ in SQL.literal(Shop.people[Int.random(in: Shop.people.indices, using: &random)]) }
+            let people = (0..<5).map { _ in
+                SQL.literal(Shop.people[Int.random(in: Shop.people.indices, using: &random)])
+            }
             let team = Shop.hot(Shop.teams)[Int.random(in: 0..<18, using: &random)]
             do {
                 if sessions == nil { sessions = try await (site.connect(), site.cache()) }

@@ -46,14 +46,18 @@ struct Oracle {
         let now = try await cacheable(try await site.connect())
         let cached = try await site.cache().entries()
         let stale = cached.filter { !Canaries.keys.contains($0.key) && now[$0.key] != $0.value }
-        report("stale", stale.map { "\($0): cached \($1), in the tables \(now[$0] ?? "nothing")" }, sourceLocation)
+        report(
+            "stale", stale.map { "\($0): cached \($1), in the tables \(now[$0] ?? "nothing")" },
+            sourceLocation)
         let unchanged =
             switch losses {
             case .none: filled.filter { now[$0.key] == $0.value }
             case .replayed: first.filter { now[$0.key] == $0.value }
             case .everything: [Key: String]()
             }
-        report("gone, though unchanged", unchanged.keys.filter { cached[$0] == nil }.map(\.description), sourceLocation)
+        report(
+            "gone, though unchanged", unchanged.keys.filter { cached[$0] == nil }.map(\.description),
+            sourceLocation)
         if losses != .everything {
             let touched = Canaries.keys.filter { cached[$0] != "canary" }
             report("canaries gone", touched.map(\.description), sourceLocation)

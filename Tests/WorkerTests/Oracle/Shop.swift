@@ -120,9 +120,11 @@ enum Shop {
 
     /// Names that a glob, a shell, a line or an eye could take for others.
     static let oddNames = [
-        "*", "?", "**", "[a-z]", "[^a]", "[", "]", "\\", "\\*", "a\\", "a b", " a", "a ", "a\nb", "\t", "é", "e\u{301}",
+        "*", "?", "**", "[a-z]", "[^a]", "[", "]", "\\", "\\*", "a\\", "a b", " a", "a ", "a\nb", "\t", "é",
+        "e\u{301}",
         "日本語", "🦊", "%2A", "{id}", "''", "\"", "$1", "a?b", "a*b", "ab", "A", "null", "0", "-1", "*?[\\",
-        String(repeating: "*", count: 500), String(repeating: "x", count: 500), String(repeating: "ü", count: 250),
+        String(repeating: "*", count: 500), String(repeating: "x", count: 500),
+        String(repeating: "ü", count: 250),
     ]
     static let people = oddNames + (1...150).map { "p\($0)" }
     static let teams = oddNames.prefix(20) + (1...10).map { "t\($0)" }

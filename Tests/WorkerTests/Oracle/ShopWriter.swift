@@ -20,7 +20,9 @@ struct ShopWriter {
     mutating func transaction() -> Transaction {
         guard chance(1, of: 400) == false else {
             // Any row: a TRUNCATE, and more rows than are told one by one.
-            let sql = chance(1, of: 2) ? "UPDATE posts SET stamp = \(Self.stamp)" : "TRUNCATE posts; \(insertPosts())"
+            let sql =
+                chance(1, of: 2)
+                ? "UPDATE posts SET stamp = \(Self.stamp)" : "TRUNCATE posts; \(insertPosts())"
             return Transaction(sql: "BEGIN; \(sql); COMMIT", changes: Shop.posts.count)
         }
         if chance(1, of: 2) { return Transaction(sql: statement(), changes: 1) }
@@ -33,7 +35,8 @@ struct ShopWriter {
                 statements.append("SAVEPOINT s; \(statement()); RELEASE s")
                 changes += 1
             case 2:
-                statements.append("DO $do$ BEGIN \(statement()); RAISE 'no'; EXCEPTION WHEN others THEN NULL; END $do$")
+                statements.append(
+                    "DO $do$ BEGIN \(statement()); RAISE 'no'; EXCEPTION WHEN others THEN NULL; END $do$")
             default:
                 statements.append(statement())
                 changes += 1
@@ -71,7 +74,9 @@ struct ShopWriter {
                 UPDATE people SET id = \(other), stamp = \(Self.stamp)
                 WHERE id = \(id) AND NOT EXISTS (SELECT FROM people WHERE id = \(other))
                 """
-        case 7: return "UPDATE people SET note = 'all', stamp = \(Self.stamp) WHERE id IN (\(texts(Shop.people, 30)))"
+        case 7:
+            return
+                "UPDATE people SET note = 'all', stamp = \(Self.stamp) WHERE id IN (\(texts(Shop.people, 30)))"
         case 8:
             return """
                 MERGE INTO people USING (VALUES (\(id)), (\(other))) AS v(id) ON people.id = v.id
@@ -91,7 +96,8 @@ struct ShopWriter {
         let (otherTeam, otherPerson) = (text(Shop.teams), text(Shop.members, isAny: true))
         switch Int.random(in: 0..<8, using: &random) {
         case 0, 1:
-            return "UPDATE members SET role = 'x', stamp = \(Self.stamp) WHERE (team, person) = (\(team), \(person))"
+            return
+                "UPDATE members SET role = 'x', stamp = \(Self.stamp) WHERE (team, person) = (\(team), \(person))"
         case 2:
             return """
                 UPDATE members SET team = \(otherTeam), person = \(otherPerson), stamp = \(Self.stamp)
@@ -149,7 +155,8 @@ struct ShopWriter {
         switch Int.random(in: 0..<7, using: &random) {
         case 0: return "UPDATE orders SET stamp = \(Self.stamp) WHERE id = \(id)"
         case 1: return "UPDATE orders SET customer = \(customer), stamp = \(Self.stamp) WHERE id = \(id)"
-        case 2: return "UPDATE orders SET number = 'N-' || \(Self.stamp), stamp = \(Self.stamp) WHERE id = \(id)"
+        case 2:
+            return "UPDATE orders SET number = 'N-' || \(Self.stamp), stamp = \(Self.stamp) WHERE id = \(id)"
         case 3: return "UPDATE orders SET note = note || '.' WHERE id = \(id)"
         case 4: return "DELETE FROM orders WHERE id = \(id)"
         default:
@@ -187,7 +194,9 @@ struct ShopWriter {
 
     private let email = "'E' || nextval('stamps') || '@X.org'"
 
-    private mutating func chance(_ count: Int, of all: Int) -> Bool { Int.random(in: 0..<all, using: &random) < count }
+    private mutating func chance(_ count: Int, of all: Int) -> Bool {
+        Int.random(in: 0..<all, using: &random) < count
+    }
 
     private mutating func text(_ names: some Sequence<String>, isAny: Bool = false) -> String {
         let names = isAny ? Array(names) : Shop.hot(names)

@@ -8,7 +8,8 @@ extension Site {
     ) async throws {
         try await RedisServer.with { redis in
             func run(_ database: String, _ postgres: PostgresServer?) async throws {
-                let site = try Site(database: database, redis: "redis://127.0.0.1:\(redis.port)", rules: Shop.rules)
+                let site = try Site(
+                    database: database, redis: "redis://127.0.0.1:\(redis.port)", rules: Shop.rules)
                 try await site.fillShop()
                 try await site.unstale(["install", "--row-limit", "\(Shop.rowLimit)"])
                 try await body(site, postgres, redis)

@@ -60,8 +60,9 @@ public struct Worker: Service, CustomStringConvertible {
             } catch is SessionIsOutdated {
                 logger.notice("The capture was installed anew: beginning again")
             } catch {
-                try Task.checkCancellation()
+                // Told to stop, and perhaps cancelled since because that took long: either way this is the end.
                 if Task.isShuttingDownGracefully { return }
+                try Task.checkCancellation()
                 if .now - start > .seconds(1) { failures = 0 }
                 failures += 1
                 // A failure that repeats itself is said once.

@@ -91,7 +91,8 @@ import Testing
                 } else {
                     try await begin(outage, server)
                     worker = try site.startWorker(["--grace-period", "1s"], settings: ["LOG_LEVEL": "debug"])
-                    try await worker.wait(for: "Starting service")
+                    // The second of these lines comes when signals are heard, the first ("… lifecycle") before.
+                    try await worker.wait(for: "Starting service", count: 2)
                 }
                 if outage == .down { try await worker.wait(for: "Postgres is waited for") }
                 let start = ContinuousClock.now

@@ -50,6 +50,11 @@ public struct DeadLetters: Sendable {
             SELECT $1, f.rule, f.action::jsonb, f.error, 1, now() + make_interval(secs => f.delay::float8),
                 CASE WHEN $6::boolean THEN now() END
             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS f(rule, action, error, delay)
+            -- What will be tried anyway, from now on, or is as dead, is not parked once more.
+            WHERE NOT EXISTS (
+                SELECT FROM unstale.dead_letters AS d
+                WHERE (d.target, d.rule, d.action) = ($1, f.rule, f.action::jsonb)
+                    AND CASE WHEN d.dead_at IS NULL THEN d.next_attempt_at > now() ELSE $6::boolean END)
             """, parameters, doing: "parking failed actions")
     }
 
@@ -91,10 +96,15 @@ public struct DeadLetters: Sendable {
         let isDead = attempts >= policy.attempts
         _ = try await connection.query(
             """
-            UPDATE unstale.dead_letters SET attempts = $2::int, error = $3,
-                next_attempt_at = now() + make_interval(secs => $4::float8),
-                dead_at = CASE WHEN $5::boolean THEN now() END
-            WHERE id = $1::bigint
+            WITH failed AS (
+                UPDATE unstale.dead_letters SET attempts = $2::int, error = $3,
+                    next_attempt_at = now() + make_interval(secs => $4::float8),
+                    dead_at = CASE WHEN $5::boolean THEN now() END
+                WHERE id = $1::bigint RETURNING *)
+            -- Of dead letters that ask for the same, the newest is enough.
+            DELETE FROM unstale.dead_letters AS d USING failed AS f
+            WHERE (d.target, d.rule, d.action) = (f.target, f.rule, f.action)
+                AND d.dead_at IS NOT NULL AND f.dead_at IS NOT NULL AND d.id <> f.id
             """,
             [
                 .integer(letter.id), .integer(attempts), .text(reason),

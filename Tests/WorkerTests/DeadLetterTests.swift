@@ -39,6 +39,28 @@ import Testing
         }
     }
 
+    /// A key that fails and fails, at every change, is one letter.
+    @Test func hotPoison() async throws {
+        try await Site.withProxiedUsers { site, proxy in
+            try await site.withWorker(["--attempts", "2"]) { worker in
+                proxy.poison(Array("user:13".utf8), with: "ERR no")
+                let application = try await site.connect()
+                func letters() async throws -> String? {
+                    try await application.value(
+                        "SELECT count(*) FILTER (WHERE dead_at IS NULL) || ' ' || count(dead_at) FROM unstale.dead_letters"
+                    )
+                }
+                for death in 1...2 {
+                    for _ in 1...100 { try await site.change(13...13) }
+                    try await worker.wait(for: "An action is a dead letter now", count: death)
+                    try await site.waitUntilServed()
+                    #expect(try await letters() == "0 1")
+                }
+                #expect(worker.count("will be tried again") > 2)
+            }
+        }
+    }
+
     @Test func outlivesTheWorker() async throws {
         try await Site.withProxiedUsers { site, proxy in
             let worker = try site.startWorker()

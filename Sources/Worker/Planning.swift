@@ -19,6 +19,14 @@ final class Planning: Sendable {
         current.withLock { $0.manifests[number] }.map { "\($0.table)" } ?? "capture \(number)"
     }
 
+    /// Whether a newer capture has taken the place of this one.
+    func isSuperseded(capture number: Int32) -> Bool {
+        current.withLock { current in
+            let table = current.manifests[number]?.table
+            return table != nil && current.manifests.contains { $0.key > number && $0.value.table == table }
+        }
+    }
+
     /// Captures were installed meanwhile.
     func reload(_ manifests: [Int32: Manifest]) {
         let planner = Planner(rules: rules, manifests: manifests)

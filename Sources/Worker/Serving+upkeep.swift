@@ -41,12 +41,13 @@ extension Serving {
     /// The server first, then the cursor: where another Redis was found, the cursor is moved back before that Redis
     /// counts as the one that the cursor is about.
     private func entry() -> Ledger.Entry {
-        let state = upkeep.withLock { upkeep in
+        let (server, known) = upkeep.withLock { upkeep in
             (upkeep.server, upkeep.state(pausedReason: parts.monitor.pausedReason, worker: Self.worker))
         }
+        var state = known
+        state.rules = start.rules
         return Ledger.Entry(
-            cursor: window.acknowledged.snapshot, cluster: start.cluster, server: state.0, state: state.1.json
-        )
+            cursor: window.acknowledged.snapshot, cluster: start.cluster, server: server, state: state.json)
     }
 
     private static let worker =

@@ -31,6 +31,8 @@ final class Serving: Sendable {
         /// The Redis that the cursor is about, as JSON; nil: none was served yet.
         var server: String?
         var state: WorkerState
+        /// Which rules are served.
+        var rules: String
         var capture: CaptureState
     }
 
@@ -154,7 +156,8 @@ final class Serving: Sendable {
     private func report(_ failures: [CaptureFailure]) {
         guard !failures.isEmpty else { return }
         examinationIsDue.withLock { $0 = true }
-        for failure in Set(failures) {
+        // One that was replaced since has been mended.
+        for failure in Set(failures) where !planning.isSuperseded(capture: failure.capture) {
             let table = planning.table(ofCapture: failure.capture)
             let isNew = upkeep.withLock { $0.failed(table, failure.reason, at: .now) }
             guard isNew else { continue }

@@ -69,9 +69,13 @@ struct Session: Sendable {
         let cluster = try await Cluster.read(reader).description
         let stored = try await ledger.load()
         let isOther = stored.map { $0.cluster != cluster } ?? false
+        let state = isOther ? WorkerState() : WorkerState.decode(stored?.state ?? "{}")
+        // Install comes before the worker that knows the new rules, so another passed what only they care about.
+        let hasNewRules = state.rules.map { $0 != rules.version } ?? false
+        if hasNewRules { logger.notice("The rules have changed: replaying the window") }
         let start = Serving.Start(
-            cursor: isOther ? .empty : stored?.cursor ?? .empty, cluster: cluster, isOtherCluster: isOther,
-            server: stored?.server, state: isOther ? WorkerState() : .decode(stored?.state ?? "{}"),
+            cursor: isOther || hasNewRules ? .empty : stored?.cursor ?? .empty, cluster: cluster,
+            isOtherCluster: isOther, server: stored?.server, state: state, rules: rules.version,
             capture: capture)
         let parts = Serving.Parts(
             leadership: leadership,

@@ -20,6 +20,8 @@ public struct WorkerState: Codable, Hashable, Sendable {
     public var problems: [Problem] = []
     /// For each table a text that changes whenever one of its triggers is altered.
     public var triggerVersions: [String: String] = [:]
+    /// Which rules the cursor is about.
+    public var rules: String?
     /// The worker: host and process.
     public var worker: String?
 

@@ -188,6 +188,33 @@ import Testing
         }
     }
 
+    /// Install comes before the worker with the new rules: what the old one read meanwhile is read once more.
+    @Test func captureIsNewerThanTheRules() async throws {
+        try await Site.withUsers { site, _ in
+            let newRules = Users.rules.replacing("[\"user:{id}\"]", with: "[\"user:{id}\", \"profile:{id}\"]")
+            try await site.withWorker(settings: quick) { worker in
+                try await site.change(1...1)
+                try await site.waitUntilGone([1])
+                try site.write(rules: newRules)
+                try await site.unstale(["install"])
+                try await site.cache().set("profile:2", "profile:3")
+                try await site.change(2...2)
+                try await site.waitUntilGone([2])
+                try await site.waitUntilServed()
+                #expect(try await site.cache().has("profile:2"))
+            }
+            try await site.withWorker { worker in
+                #expect(worker.count("The rules have changed: replaying the window") == 1)
+                try await eventually("gone") { try await !site.cache().has("profile:2") }
+                try await site.waitUntilServed()
+                #expect(try await site.cache().has("profile:3"))
+            }
+            // With a comment above, they are the same rules.
+            try site.write(rules: "# The rules.\n" + newRules)
+            try await site.withWorker { worker in #expect(worker.count("The rules have changed") == 0) }
+        }
+    }
+
     /// A lookup's parameter takes its type from the table's column, which may be another one some day.
     @Test func lookupAfterAColumnWasAway() async throws {
         let schema = """

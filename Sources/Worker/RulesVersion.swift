@@ -1,0 +1,18 @@
+import Rules
+
+extension [Rule] {
+    /// A text that is another one whenever the rules ask for something else, wherever they stand in their files.
+    var version: String {
+        let texts = map { rule in
+            let templates = rule.delete.keys + rule.delete.patterns
+            let lookup = rule.lookup?.render { ":\(rule.lookup?.parameters[$0].name ?? "")" }
+            return "\(rule.name.value) \(rule.table.value) \(rule.condition) \(lookup ?? "") "
+                + "\(templates.map(\.source)) \(rule.repeatAfter)"
+        }
+        // FNV-1a (Fowler, Noll, Vo), for Swift's own hashes differ from process to process.
+        let hash = texts.sorted().joined(separator: "\n").utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+        }
+        return String(hash, radix: 16)
+    }
+}

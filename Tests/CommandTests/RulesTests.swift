@@ -60,6 +60,20 @@ import Testing
         }
     }
 
+    @Test func tooMuch() async throws {
+        let deep = "version: 1\nrules: " + String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
+        let large = String(repeating: "# much\n", count: 200_000)
+        for (text, message) in [(deep, "nested deeper than"), (large, "the file is larger than")] {
+            try await withRules(text) { (folder, environment) async throws in
+                let outcome = try await unstale("check", environment: environment)
+                #expect(outcome.code == 65)
+                #expect(outcome.errors.allSatisfy { $0.hasPrefix(folder + "/rules.yaml:") })
+                #expect(outcome.errors.count { $0.contains(message) } == 1)
+                #expect(outcome.errors.joined().count < 300)
+            }
+        }
+    }
+
     @Test func allAtOnce() async throws {
         try await withFolder { folder in
             try write("version: 1\nrules: [{name: a}]\n", to: folder + "/1.yaml")

@@ -105,18 +105,21 @@ struct Site: Sendable {
     /// Waits until the worker has stored a cursor behind all that is committed, and tries nothing again.
     func waitUntilServed(within deadline: Duration = .seconds(60)) async throws {
         let connection = try await connect()
-        try await eventually(within: deadline, "all changes served") {
-            try await connection.sql(
-                """
-                SELECT count(*) = 1 AND bool_and(NOT EXISTS (
-                        SELECT FROM unstale.outbox AS o
-                        WHERE o.xid >= pg_snapshot_xmax(t.cursor) AND o.xid < pg_snapshot_xmax(pg_current_snapshot())
-                            OR o.xid = ANY (ARRAY(SELECT pg_snapshot_xip(t.cursor)))))
-                    AND NOT EXISTS (SELECT FROM unstale.dead_letters WHERE dead_at IS NULL)
-                FROM unstale.targets AS t
-                """
-            ).first?.bool(0) == true
-        }
+        try await eventually(within: deadline, "all changes served") { try await isServed(connection) }
+    }
+
+    /// Whether the stored cursor is behind all that is committed, and nothing is tried again.
+    func isServed(_ connection: PostgresConnection) async throws(PostgresError) -> Bool {
+        try await connection.sql(
+            """
+            SELECT count(*) = 1 AND bool_and(NOT EXISTS (
+                    SELECT FROM unstale.outbox AS o
+                    WHERE o.xid >= pg_snapshot_xmax(t.cursor) AND o.xid < pg_snapshot_xmax(pg_current_snapshot())
+                        OR o.xid = ANY (ARRAY(SELECT pg_snapshot_xip(t.cursor)))))
+                AND NOT EXISTS (SELECT FROM unstale.dead_letters WHERE dead_at IS NULL)
+            FROM unstale.targets AS t
+            """
+        ).first?.bool(0) == true
     }
 
     /// `unstale status --json`.

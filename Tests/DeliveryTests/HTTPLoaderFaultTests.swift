@@ -1,0 +1,229 @@
+import Rules
+import TestSupport
+import Testing
+
+@testable import Delivery
+
+@Suite struct HTTPLoaderFaultTests {
+    private static let half = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
+    private static let halfChunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+    private static let early = "the connection was closed before the end of the answer"
+    private static let garbage = "HOST answered with something that isn't HTTP"
+
+    @Test(arguments: [
+        ([HTTPPeer.Step.close], "HOST closed the connection without an answer"),
+        ([.reset], "HOST closed the connection without an answer"),
+        ([.send(half), .close], early), ([.send(halfChunked), .close], early),
+        ([.send(halfChunked + "0\r\n"), .close], early), ([.send("HTTP/1.1 200 OK\r\nContent-Le"), .close], early),
+        ([.send("HTTP/1.1 2"), .close], early),
+        ([.send("220 mail.example ESMTP\r\n")], garbage), ([.send("\0\u{1}\u{2}garbage")], garbage),
+        ([.send("HTTP/1.1 abc OK\r\n\r\n")], garbage), ([.send("HTTP/1.1 200 OK\r\nno colon\r\n\r\n")], garbage),
+        ([.send("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n")], garbage),
+        ([.send("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n")], garbage),
+        ([.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx")], garbage),
+        ([.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx")], garbage),
+        ([.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")], garbage),
+        ([.send("HTTP/1.1 200 OK\r\n"), .flood("X-Header: 1\r\n")], garbage),
+        ([.send("HTTP/1.1 200 OK\r\nX: "), .flood(String(repeating: "x", count: 1024))], garbage),
+        ([.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")], "answered 101"),
+    ])
+    func brokenAnswers(steps: [HTTPPeer.Step], reason: String) async throws {
+        try await HTTPPeer.with { _ in
+            steps
+        } _: { peer in
+            try await withLoader { loader in
+                let expected = reason.replacing("HOST", with: "127.0.0.1:\(peer.port)")
+                #expect(await loader.load(peer.url("/secret?row=value")) == .failed(expected))
+                #expect(peer.requests.count == 1, "the caller decides about another attempt")
+                try await eventually("end of the connection") { peer.open == 0 }
+            }
+        }
+    }
+
+    @Test func resetInTheMiddle() async throws {
+        try await HTTPPeer.with { _ in
+            [.send(Self.half), .reset]
+        } _: { peer in
+            try await withLoader { loader in
+                // What came before a reset may be lost to it.
+                let lines = [Self.early, "127.0.0.1:\(peer.port) closed the connection without an answer"]
+                #expect(lines.contains(await loader.load(peer.url()).reason ?? ""))
+            }
+        }
+    }
+
+    @Test(arguments: [half, halfChunked])
+    func halfATouchIsNone(response: String) async throws {
+        try await HTTPPeer.with { _ in
+            [.send(response), .close]
+        } _: { peer in
+            try await withLoader { loader in
+                #expect(await loader.touch(peer.url()) == .failed(Self.early))
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ([HTTPPeer.Step.hold], "no answer within 2.0 seconds"),
+        ([.send("HTTP/1.1 200 OK\r\nX:")], "no answer within 2.0 seconds"),
+        ([.send(half)], "no end of the answer within 2.0 seconds"),
+        ([.send(halfChunked)], "no end of the answer within 2.0 seconds"),
+    ])
+    func hangs(steps: [HTTPPeer.Step], reason: String) async throws {
+        try await HTTPPeer.with { _ in
+            steps
+        } _: { peer in
+            try await withLoader { loader in
+                let start = ContinuousClock.now
+                #expect(await loader.load(peer.url(), timeout: .seconds(2)) == .failed(reason))
+                #expect(await loader.touch(peer.url(), timeout: .seconds(2)) == .failed(reason))
+                #expect((.seconds(4) ... .seconds(15)).contains(ContinuousClock.now - start))
+                try await eventually("end of the connections") { peer.open == 0 }
+            }
+        }
+    }
+
+    @Test func oneDeadlineForAllOfADrippingBody() async throws {
+        let head = "HTTP/1.1 200 OK\r\n\r\n"
+        try await HTTPPeer.with { _ in
+            [.send(head), .flood("x")]
+        } _: { peer in
+            try await withLoader { loader in
+                let loaded = await loader.load(peer.url(), maxBytes: 1 << 40, timeout: .seconds(2))
+                #expect(loaded == .failed("no end of the answer within 2.0 seconds"))
+            }
+        }
+    }
+
+    @Test func statusCountsWithoutItsBody() async throws {
+        let head = "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n"
+        try await HTTPPeer.with { _ in
+            [.send(head)]
+        } _: { peer in
+            try await withLoader { loader in
+                #expect(await loader.load(peer.url(), timeout: .seconds(2)) == .absent)
+            }
+        }
+    }
+
+    @Test func hangBeforeConnecting() async throws {
+        // The kernel accepts for a listener that doesn't, until its queue is full; then nobody answers.
+        try await withSilentListener { port in
+            try await withLoader { loader in
+                let loads = (0..<8).map { _ in
+                    Task { await loader.load("http://127.0.0.1:\(port)/", timeout: .seconds(2)) }
+                }
+                for load in loads { #expect(await load.value == .failed("no answer within 2.0 seconds")) }
+            }
+        }
+    }
+
+    @Test func refusedConnection() async throws {
+        let port = try await HTTPPeer.with { _ in
+            []
+        } _: {
+            $0.port
+        }
+        try await withLoader { loader in
+            let start = ContinuousClock.now
+            for host in ["127.0.0.1:\(port)", "localhost:\(port)"] {
+                #expect(
+                    await loader.load("http://\(host)/x?y=z")
+                        == .failed("connecting to \(host): connection refused"))
+            }
+            #expect(ContinuousClock.now - start < .seconds(3), "told at once")
+        }
+    }
+
+    @Test func refusedOnceAndThenFound() async throws {
+        let port = try await HTTPPeer.with { _ in
+            []
+        } _: {
+            $0.port
+        }
+        try await withLoader { loader in
+            #expect(await loader.load("http://127.0.0.1:\(port)/").reason?.hasSuffix("connection refused") == true)
+            try await HTTPPeer.with(port: port) { _ in
+                [answer()]
+            } _: { peer in
+                #expect(await loader.load(peer.url()) == .value([]))
+            }
+        }
+    }
+
+    @Test func unknownHost() async throws {
+        // Too long for a name: no server has to be asked.
+        let host = String(repeating: "a", count: 64) + ".invalid"
+        try await withLoader { loader in
+            #expect(
+                await loader.load("http://\(host)/x")
+                    == .failed("connecting to \(host): the name can't be resolved"))
+        }
+    }
+
+    @Test(arguments: [
+        ("X-A", "a\r\nX-B: b"), ("X-A", "a\nb"), ("X-A", "a\rb"), ("X-A", "a\0b"), ("X-A", "a\u{7f}"),
+        ("X-A:", "a"), ("X A", "a"), ("", "a"), ("X\r\nY", "a"), ("\u{fc}", "a"),
+    ])
+    func headersThatAreMoreThanOne(name: String, value: String) async throws {
+        try await HTTPPeer.with { _ in
+            [answer()]
+        } _: { peer in
+            try await withLoader { loader in
+                let reason = try #require(await loader.load(peer.url(), [.init(name, value)]).reason)
+                #expect(!reason.contains(where: \.isNewline) && !reason.contains("\0"))
+                let latin = HTTPCall.Header(name: "X-A", value: [0xfc])
+                #expect(await loader.load(peer.url(), [latin]).reason == "the value of the header X-A isn't UTF-8")
+                #expect(peer.accepted == 0, "nothing was sent")
+            }
+        }
+    }
+
+    @Test func cancellationEndsALoadAtOnce() async throws {
+        try await HTTPPeer.with { request in
+            request.text.contains("/body") ? [.send(Self.half)] : []
+        } _: { peer in
+            try await withLoader { loader in
+                for path in ["/head", "/body"] {
+                    let before = peer.requests.count
+                    let load = Task { await loader.load(peer.url(path)) }
+                    try await eventually("the request") { peer.requests.count == before + 1 }
+                    let start = ContinuousClock.now
+                    load.cancel()
+                    #expect(await load.value == .failed("cancelled"))
+                    #expect(ContinuousClock.now - start < .seconds(5))
+                    try await eventually("end of the connection") { peer.open == 0 }
+                }
+                let before = peer.requests.count
+                let load = Task {
+                    withUnsafeCurrentTask { $0?.cancel() }
+                    return await loader.load(peer.url("/never"))
+                }
+                #expect(await load.value == .failed("cancelled"))
+                #expect(peer.requests.count == before, "a task that was cancelled before asks nothing")
+            }
+        }
+    }
+
+    @Test func shutdownEndsLoads() async throws {
+        try await HTTPPeer.with { request in
+            request.text.contains("/body") ? [.send(Self.half)] : []
+        } _: { peer in
+            try await withLoader(HTTPLoader(connections: 20)) { loader in
+                let loads = (0..<40).map { number in
+                    Task {
+                        await loader.load(
+                            peer.url(number % 2 == 0 ? "/head" : "/body"),
+                            allowing: number < 20 ? [] : ["169.254.1.1"])
+                    }
+                }
+                try await eventually("all requests") { peer.requests.count == 40 }
+                await loader.shutdown()
+                for load in loads { #expect(await load.value == .failed("cancelled")) }
+                try await eventually("end of the connections") { peer.open == 0 }
+                #expect(await loader.load(peer.url()) == .failed("cancelled"))
+                #expect(peer.requests.count == 40)
+            }
+        }
+    }
+}

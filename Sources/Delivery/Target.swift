@@ -37,14 +37,53 @@ public final class Target: Sendable {
     /// Deletes keys, and returns those that can't be deleted by their own fault. However long the target is in
     /// trouble, this waits for it. Any number of tasks may call it at the same time.
     ///
+    /// A reader that keeps to the protocol of ``Fence`` and that loaded one of the `fenced` keys before the call
+    /// doesn't store it after the return. A key that can't be fenced is deleted all the same, and is a failure.
+    ///
     /// Throws when the task is cancelled or ``run()`` has ended; any of the keys may have been deleted.
-    public func delete(_ keys: [Key]) async throws(CancellationError) -> [Failure] {
+    public func delete(
+        _ keys: [Key], fenced: Set<Key> = []
+    ) async throws(CancellationError) -> [Failure] {
+        try await delete(keys, fencing: options.fencesAll ? .all : Fencing(fenced))
+    }
+
+    /// Deletes keys, with these fences whatever the options say.
+    func delete(_ keys: [Key], fencing: Fencing) async throws(CancellationError) -> [Failure] {
         var work = Unlinking(
-            keys, keysPerCommand: options.keysPerCommand, bytesPerPipeline: options.bytesPerPipeline)
+            keys, fencing: fencing, keysPerCommand: options.keysPerCommand,
+            bytesPerPipeline: options.bytesPerPipeline)
+        var random = SystemRandomNumberGenerator()
         while !work.isDone {
             let connection = try await link.connection()
-            if let replies = try await link.attempt(work.commands(), on: connection) { work.settle(replies) }
+            let commands = work.commands(using: &random)
+            if let replies = try await link.attempt(commands, on: connection) { work.settle(replies) }
         }
         return work.failures
+    }
+
+    /// Sends commands until none of the replies tells of trouble of the target; all are sent again then, so they
+    /// must be idempotent. Gives the replies in the order of the commands.
+    func execute(_ commands: [RedisCommand]) async throws(CancellationError) -> [RedisReply] {
+        var replies: [RedisReply] = []
+        while replies.count < commands.count {
+            let connection = try await link.connection()
+            let pipeline = Self.pipeline(commands[replies.count...], bytes: options.bytesPerPipeline)
+            let answers = try await link.attempt(Array(pipeline), on: connection)
+            if let answers, !answers.contains(where: { $0.trouble?.isTargets == true }) {
+                replies += answers
+            } else {
+                replies = []
+            }
+        }
+        return replies
+    }
+
+    /// As many of the first commands as make a pipeline; one at least.
+    private static func pipeline(_ commands: ArraySlice<RedisCommand>, bytes limit: Int) -> ArraySlice<RedisCommand> {
+        var bytes = 0
+        return commands.prefix { command in
+            defer { bytes += command.byteCount }
+            return bytes == 0 || bytes < limit
+        }
     }
 }

@@ -13,14 +13,17 @@ public struct TargetOptions: Sendable {
     public var checkInterval: Duration
     /// The most keys in one UNLINK, which Redis executes without doing anything else meanwhile.
     public var keysPerCommand: Int
-    /// About the most bytes of keys in one pipeline.
+    /// About the most bytes of keys, and of what else commands are about, in one pipeline.
     public var bytesPerPipeline: Int
+    /// Whether every deletion is fenced, by key and by pattern, and not only those of rules that ask for it.
+    public var fencesAll: Bool
 
     /// Options; the defaults suit a server in the same network.
     public init(
         connection: RedisConnectionOptions = .init(), deadline: Duration = .seconds(5),
         backoff: Backoff = .exponential(base: .milliseconds(50), cap: .seconds(1)),
-        checkInterval: Duration = .seconds(5), keysPerCommand: Int = 256, bytesPerPipeline: Int = 1 << 20
+        checkInterval: Duration = .seconds(5), keysPerCommand: Int = 256, bytesPerPipeline: Int = 1 << 20,
+        fencesAll: Bool = false
     ) {
         self.connection = connection
         self.deadline = deadline
@@ -28,5 +31,6 @@ public struct TargetOptions: Sendable {
         self.checkInterval = checkInterval
         self.keysPerCommand = keysPerCommand
         self.bytesPerPipeline = bytesPerPipeline
+        self.fencesAll = fencesAll
     }
 }

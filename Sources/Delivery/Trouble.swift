@@ -26,3 +26,8 @@ enum Trouble: Hashable, Sendable {
     /// Whether it is the target's.
     var isTargets: Bool { if case .target = self { true } else { false } }
 }
+
+extension RedisReply {
+    /// The trouble that it tells of, if any.
+    var trouble: Trouble? { if case .error(let error) = self { Trouble(error) } else { nil } }
+}

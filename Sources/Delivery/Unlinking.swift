@@ -3,57 +3,133 @@ import Rules
 
 /// Keys on their way to being deleted: which commands to send next, and what their replies mean. A value without
 /// I/O. A command that fails by its own fault is taken apart, so that one bad key doesn't hold up its neighbours.
+///
+/// A fenced key gets a new token in the same pipeline, before the command that deletes it: a reader that took the
+/// one before either has stored by then, and its entry is deleted, or can't store any more.
 struct Unlinking {
     /// The longest string that Redis takes (`proto-max-bulk-len`); for a longer one it hangs up.
     static let maximumKeyLength = 512 << 20
 
-    /// Those that can't be deleted.
+    private enum Fences {
+        case none
+        case tokens
+        /// Their names would be longer than Redis allows.
+        case impossible
+    }
+
+    /// Keys that one command deletes, behind the tokens of all of them where they have any.
+    private struct Chunk {
+        let keys: ArraySlice<Key>
+        let fences: Fences
+
+        /// How many replies it gets: the last is the deletion's, those before it are the tokens' of its keys.
+        var commandCount: Int { fences == .tokens ? keys.count + 1 : 1 }
+
+        /// What kept each of its keys from being fenced, when these are its replies.
+        func fenceTroubles(_ replies: ArraySlice<RedisReply>) -> [Trouble?] {
+            switch fences {
+            case .none: keys.map { _ in nil }
+            case .tokens: replies.dropLast().map(\.trouble)
+            case .impossible: keys.map { _ in .action("the name of the key's fence is longer than Redis allows") }
+            }
+        }
+
+        /// About what its commands take.
+        var bytes: Int {
+            let keyBytes = keys.reduce(0) { $0 + $1.bytes.count }
+            return fences == .tokens ? 2 * keyBytes + keys.count * (Fence.prefix.count + Fence.tokenLength) : keyBytes
+        }
+    }
+
+    /// Those that can't be deleted, and those that are deleted but can't be fenced.
     private(set) var failures: [Failure] = []
-    /// The keys of each command that Redis has not acknowledged; the next pipeline's are the last.
-    private var chunks: [ArraySlice<Key>] = []
+    /// What Redis has not acknowledged; the next pipeline's are the last.
+    private var chunks: [Chunk] = []
+    private let keysPerCommand: Int
     private let bytesPerPipeline: Int
 
-    init(_ keys: [Key], keysPerCommand: Int, bytesPerPipeline: Int) {
+    init(_ keys: [Key], fencing: Fencing = .none, keysPerCommand: Int, bytesPerPipeline: Int) {
+        self.keysPerCommand = keysPerCommand
         self.bytesPerPipeline = bytesPerPipeline
-        var sound = keys[...]
-        if keys.contains(where: { $0.bytes.count > Self.maximumKeyLength }) {
-            sound = keys.filter { $0.bytes.count <= Self.maximumKeyLength }[...]
-            failures = keys.filter { $0.bytes.count > Self.maximumKeyLength }
-                .map { Failure(key: $0, reason: "the key is longer than Redis allows") }
-        }
-        while !sound.isEmpty {
-            chunks.append(sound.prefix(keysPerCommand))
-            sound = sound.dropFirst(keysPerCommand)
+        let (sound, long) = Self.split(keys, at: Self.maximumKeyLength)
+        failures = long.map { Failure(key: $0, reason: "the key is longer than Redis allows") }
+        switch fencing {
+        case .none: append(sound, .none)
+        case .these(let fenced):
+            append(sound.filter { !fenced.contains($0) }, .none)
+            appendFenced(sound.filter { fenced.contains($0) })
+        case .all: appendFenced(sound)
         }
     }
 
     /// Whether each key is deleted or among the failures.
     var isDone: Bool { chunks.isEmpty }
 
-    /// The next pipeline.
-    func commands() -> [RedisCommand] {
-        chunks.suffix(pipelineLength).map { RedisCommand("UNLINK", $0.map(\.bytes)) }
+    /// The next pipeline. All its tokens are the same one, for a token need only differ from those before it.
+    func commands(using random: inout some RandomNumberGenerator) -> [RedisCommand] {
+        let next = chunks.suffix(pipelineLength)
+        var commands: [RedisCommand] = []
+        commands.reserveCapacity(next.reduce(0) { $0 + $1.commandCount })
+        let token = next.contains { $0.fences == .tokens } ? Fence.token(using: &random) : []
+        for chunk in next {
+            if chunk.fences == .tokens { commands += chunk.keys.map { Fence.renewal(of: $0, token: token) } }
+            commands.append(RedisCommand("UNLINK", chunk.keys.map(\.bytes)))
+        }
+        return commands
     }
 
-    /// Takes the replies to ``commands()``. What the target was not fit to do stays to be done.
+    /// Takes the replies to ``commands(using:)``. What the target was not fit to do stays to be done.
     mutating func settle(_ replies: [RedisReply]) {
-        let sent = chunks.suffix(replies.count)
-        chunks.removeLast(replies.count)
-        for (chunk, reply) in zip(sent, replies) {
-            guard case .error(let error) = reply else { continue }
-            switch Trouble(error) {
-            case .target: chunks.append(chunk)
-            case .action where chunk.count > 1: chunks += chunk.indices.map { chunk[$0...$0] }
-            case .action(let reason): failures += chunk.map { Failure(key: $0, reason: reason) }
-            }
+        var replies = replies[...]
+        var again: [Chunk] = []
+        while !replies.isEmpty {
+            let chunk = chunks.removeLast()
+            again += settle(chunk, replies.suffix(chunk.commandCount))
+            replies.removeLast(chunk.commandCount)
         }
+        chunks += again
+    }
+
+    /// What of a chunk stays to be done: all of it, tokens included, when one of the replies tells of trouble of
+    /// the target.
+    private mutating func settle(_ chunk: Chunk, _ replies: ArraySlice<RedisReply>) -> [Chunk] {
+        guard chunk.fences == .impossible || replies.contains(where: { $0.trouble != nil }) else { return [] }
+        if replies.contains(where: { $0.trouble?.isTargets == true }) { return [chunk] }
+        let deletion = replies.last?.trouble
+        if deletion != nil, chunk.keys.count > 1 {
+            return chunk.keys.indices.map { Chunk(keys: chunk.keys[$0...$0], fences: chunk.fences) }
+        }
+        for (key, fence) in zip(chunk.keys, chunk.fenceTroubles(replies)) {
+            if case .action(let reason)? = deletion ?? fence { failures.append(Failure(key: key, reason: reason)) }
+        }
+        return []
+    }
+
+    private mutating func appendFenced(_ keys: [Key]) {
+        let (possible, impossible) = Self.split(keys, at: Self.maximumKeyLength - Fence.prefix.count)
+        append(possible, .tokens)
+        append(impossible, .impossible)
+    }
+
+    private mutating func append(_ keys: [Key], _ fences: Fences) {
+        var rest = keys[...]
+        while !rest.isEmpty {
+            chunks.append(Chunk(keys: rest.prefix(keysPerCommand), fences: fences))
+            rest = rest.dropFirst(keysPerCommand)
+        }
+    }
+
+    /// Those keys that are longer are rare.
+    private static func split(_ keys: [Key], at length: Int) -> (fitting: [Key], longer: [Key]) {
+        guard keys.contains(where: { $0.bytes.count > length }) else { return (keys, []) }
+        return (keys.filter { $0.bytes.count <= length }, keys.filter { $0.bytes.count > length })
     }
 
     /// How many of the last chunks make a pipeline.
     private var pipelineLength: Int {
         var bytes = 0
         let fitting = chunks.reversed().prefix { chunk in
-            defer { bytes += chunk.reduce(0) { $0 + $1.bytes.count } }
+            defer { bytes += chunk.bytes }
             return bytes < bytesPerPipeline
         }
         return fitting.count

@@ -31,6 +31,9 @@ public struct RedisCommand: Sendable {
         ends.append(bytes.count)
     }
 
+    /// How many bytes its words have.
+    package var byteCount: Int { bytes.count }
+
     /// The command's own name, for messages: arguments may be secrets.
     var name: String { String(decoding: bytes.prefix(ends.first ?? 0), as: UTF8.self) }
 }

@@ -61,9 +61,10 @@ func withTarget(
 
 /// Lends a target and its sweeper, both running.
 func withSweeper(
-    _ url: RedisURL, options: SweepOptions = .init(), _ body: (Sweeper, Target) async throws -> Void
+    _ url: RedisURL, options: SweepOptions = .init(), target targetOptions: TargetOptions = .init(),
+    _ body: (Sweeper, Target) async throws -> Void
 ) async throws {
-    try await withTarget(url) { target, _ in
+    try await withTarget(url, options: targetOptions) { target, _ in
         let sweeper = Sweeper(
             target, options: options,
             logger: .quiet)
@@ -92,13 +93,16 @@ struct Client {
         case .integer(keys.count): return Set(keys)
         default: break
         }
-        let replies = try await connection.pipeline(
-            keys.map { RedisCommand("EXISTS", [$0.bytes]) }, deadline: .seconds(30))
+        let replies = try await pipeline(keys.map { RedisCommand("EXISTS", [$0.bytes]) })
         return Set(zip(keys, replies).filter { $1 == .integer(1) }.map(\.0))
     }
 
     @discardableResult
     func send(_ command: RedisCommand) async throws -> RedisReply {
         try await connection.send(command, deadline: .seconds(30))
+    }
+
+    func pipeline(_ commands: [RedisCommand]) async throws -> [RedisReply] {
+        try await connection.pipeline(commands, deadline: .seconds(30))
     }
 }

@@ -1,12 +1,15 @@
-import Redis
 import Rules
+import TestSupport
 import Testing
 
 @testable import Delivery
+@testable import Redis
 
 @Suite struct UnlinkingTests {
     private let wrongType = RedisReply.error(RedisErrorReply("WRONGTYPE no"))
     private let loading = RedisReply.error(RedisErrorReply("LOADING wait"))
+
+    private let ok = RedisReply.simpleString("OK")
 
     private func keys(_ range: Range<Int>) -> [Key] { range.map { Key("key:\($0)") } }
 
@@ -54,5 +57,66 @@ import Testing
         #expect(work.failures.map(\.reason) == ["the key is longer than Redis allows"])
         work.settle([.integer(1)])
         #expect(work.isDone)
+    }
+
+    @Test func aChunksTokensGoBeforeItsDeletion() {
+        let fenced = Fencing.these(Set(keys(0..<3)))
+        var work = Unlinking(keys(0..<8), fencing: fenced, keysPerCommand: 2, bytesPerPipeline: 1 << 20)
+        #expect(
+            work.commands().map(\.name)
+                == ["UNLINK", "UNLINK", "UNLINK", "SET", "SET", "UNLINK", "SET", "UNLINK"])
+        work.settle(work.commands().map { _ in .integer(1) })
+        #expect(work.isDone && work.failures.isEmpty)
+    }
+
+    @Test func aTokenThatFailsIsAFailureOfItsKeyAlone() {
+        var work = Unlinking(keys(0..<3), fencing: .all, keysPerCommand: 3, bytesPerPipeline: 1 << 20)
+        work.settle([ok, wrongType, ok, .integer(3)])
+        #expect(work.isDone)
+        #expect(work.failures == [Failure(key: Key("key:1"), reason: "WRONGTYPE no")])
+    }
+
+    @Test func troubleWithATokenMeansTheWholeChunkAgain() {
+        var work = Unlinking(keys(0..<4), fencing: .all, keysPerCommand: 2, bytesPerPipeline: 1 << 20)
+        work.settle([ok, ok, .integer(2), wrongType, loading, .integer(2)])
+        #expect(work.commands().map(\.name) == ["SET", "SET", "UNLINK"] && work.failures.isEmpty)
+        work.settle([ok, ok, .integer(0)])
+        #expect(work.isDone && work.failures.isEmpty)
+    }
+
+    @Test func aKeyWhoseFenceWouldBeTooLongIsDeletedAlone() {
+        let long = Key(bytes: [UInt8](repeating: 97, count: Unlinking.maximumKeyLength - 13))
+        var work = Unlinking([Key("a"), long], fencing: .all, keysPerCommand: 10, bytesPerPipeline: 1 << 30)
+        work.settle([ok, .integer(1), loading])
+        #expect(!work.isDone && work.failures.isEmpty)
+        var failing = work
+        work.settle([.integer(1)])
+        #expect(
+            work.isDone && work.failures.map(\.reason) == ["the name of the key's fence is longer than Redis allows"])
+        failing.settle([wrongType])
+        #expect(failing.isDone && failing.failures.map(\.reason) == ["WRONGTYPE no"])
+    }
+
+    @Test func noKeyIsForgottenWhateverFails() {
+        var random = SeededGenerator()
+        for _ in 0..<3000 {
+            var server = UnlinkingServer(using: &random)
+            var work = Unlinking(
+                server.keys, fencing: server.fencing, keysPerCommand: .random(in: 1...8, using: &random),
+                bytesPerPipeline: .random(in: 1...600, using: &random))
+            while !work.isDone { work.settle(server.replies(to: work.commands(using: &random), &random)) }
+            let failed = work.failures.map(\.key)
+            #expect(Set(failed) == server.expectedFailures && Set(failed).count == failed.count)
+            #expect(server.deleted == Set(server.keys).subtracting(server.undeletable))
+            #expect(server.deletedWithoutToken.isSubset(of: server.unfenceable))
+            #expect(server.tokensSeenBefore == 0)
+        }
+    }
+}
+
+extension Unlinking {
+    fileprivate func commands() -> [RedisCommand] {
+        var random = SystemRandomNumberGenerator()
+        return commands(using: &random)
     }
 }

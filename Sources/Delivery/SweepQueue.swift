@@ -10,6 +10,7 @@ struct SweepQueue<Waiter> {
     struct Request {
         let id: Int
         let patterns: [Pattern]
+        let fenced: Set<Pattern>
         let waiter: Waiter
     }
 
@@ -23,10 +24,11 @@ struct SweepQueue<Waiter> {
     /// Whether there is reason for a pass.
     var isEmpty: Bool { waiting.isEmpty }
 
-    /// Somebody waits for a pass with these patterns. Gives what ``remove(_:)`` takes.
-    mutating func add(_ patterns: [Pattern], waiter: Waiter) -> Int {
+    /// Somebody waits for a pass with these patterns, some of them fenced. Gives what ``remove(_:)`` takes.
+    mutating func add(_ patterns: [Pattern], fenced: Set<Pattern> = [], waiter: Waiter) -> Int {
         lastID += 1
-        waiting.append(Request(id: lastID, patterns: patterns, waiter: waiter))
+        let fenced = fenced.isEmpty ? [] : fenced.intersection(patterns)
+        waiting.append(Request(id: lastID, patterns: patterns, fenced: fenced, waiter: waiter))
         return lastID
     }
 
@@ -51,6 +53,9 @@ struct SweepQueue<Waiter> {
         waiting.removeFirst(count)
         return Array(patterns)
     }
+
+    /// Which patterns of the pass that has begun are fenced: those that anybody wants fenced.
+    var fenced: Set<Pattern> { served.reduce(into: []) { $0.formUnion($1.fenced) } }
 
     /// The pass came to its end. Gives whom it served.
     mutating func finish() -> [Request] {

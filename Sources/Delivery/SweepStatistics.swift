@@ -9,6 +9,9 @@ public struct SweepStatistics: Hashable, Sendable {
     /// Keys that some pattern matched.
     public var keysMatched = 0
 
+    /// Fences that SCAN returned and some fenced pattern was about.
+    public var fencesMatched = 0
+
     /// Nothing done yet.
     public init() {}
 }

@@ -9,6 +9,16 @@ import Synchronization
 /// That nothing is missed rests on SCAN's guarantee: "A full iteration always retrieves all the elements that
 /// were present in the collection from the start to the end of a full iteration" (redis.io, SCAN). A key that is
 /// written after the beginning of the pass may stay; it is newer than the change that asked for the sweep.
+///
+/// A reader makes the last untrue: it may write what it read before the change. A fenced pattern keeps it from that.
+/// The pass begins with a SCAN of the fences, and renews those whose keys such a pattern matches; another SCAN then
+/// deletes the keys. A reader that loaded before the change has its token from before the pass. Either the token
+/// stayed where it was until it was met and replaced, or it went away in the meantime (expired, evicted, replaced
+/// by others) and can't come back. So, when the second SCAN begins, that reader has stored, and the SCAN deletes
+/// what it stored, or it never will. A token that was made later belongs to a load that saw the change.
+///
+/// One SCAN for both would not do: a reader may store a key that the cursor has passed already, and its token may
+/// expire before the cursor comes to it. Nobody would ever hear of that key.
 public final class Sweeper: Sendable {
     private typealias Outcome = OneShot<[Failure], CancellationError>
 
@@ -63,11 +73,18 @@ public final class Sweeper: Sendable {
     /// Returns the keys among them that can't be deleted by their own fault. However long the target is in
     /// trouble, this waits for it.
     ///
+    /// A reader that keeps to the protocol of ``Fence`` and that loaded a key of one of the `fenced` patterns before
+    /// the call doesn't store it after the return. Fences themselves are deleted by no pattern but those that
+    /// begin with `unstale:`.
+    ///
     /// Throws when the task is cancelled or ``run()`` has ended; any of the keys may have been deleted.
-    public func sweep(_ patterns: [Pattern]) async throws(CancellationError) -> [Failure] {
+    public func sweep(
+        _ patterns: [Pattern], fenced: Set<Pattern> = []
+    ) async throws(CancellationError) -> [Failure] {
         guard !patterns.isEmpty else { return [] }
+        let fenced = target.options.fencesAll ? Set(patterns) : fenced
         let outcome = Outcome(cancellation: CancellationError())
-        let id = state.withLock { $0.hasEnded ? nil : $0.queue.add(patterns, waiter: outcome) }
+        let id = state.withLock { $0.hasEnded ? nil : $0.queue.add(patterns, fenced: fenced, waiter: outcome) }
         guard let id else { throw CancellationError() }
         bell.continuation.yield()
         do {
@@ -82,8 +99,8 @@ public final class Sweeper: Sendable {
         for await _ in bell.stream {
             while state.withLock({ !$0.queue.isEmpty }) {
                 let connection = try await link.connection()
-                let patterns = state.withLock { $0.queue.begin() }
-                finish(with: try await pass(PatternSet(patterns), on: connection))
+                let filter = state.withLock { SweepFilter($0.queue.begin(), fenced: $0.queue.fenced) }
+                finish(with: try await pass(filter, on: connection))
             }
         }
     }
@@ -106,25 +123,46 @@ public final class Sweeper: Sendable {
     }
 
     /// One pass, from the first cursor to the last on one connection: another may lead to a server to which the
-    /// cursor means nothing. Gives the failures; nil when it was broken off.
+    /// cursor means nothing, and that has other tokens. Gives the failures; nil when it was broken off.
     private func pass(
-        _ patterns: PatternSet, on connection: RedisConnection
+        _ filter: SweepFilter, on connection: RedisConnection
     ) async throws(CancellationError) -> [Failure]? {
         guard let latency = try await latency(of: connection) else { return nil }
         var pace = SweepPace(share: options.share, callLimit: options.callLimit, latency: latency)
+        var renewed: [Failure]? = []
+        if let fences = filter.fencePattern {
+            renewed = try await scan(
+                fences, fencing: .all, counting: \.fencesMatched, pace: &pace, on: connection,
+                hits: filter.keysOfFences)
+        }
+        guard let renewed,
+            let deleted = try await scan(
+                filter.keyPattern, fencing: .none, counting: \.keysMatched, pace: &pace, on: connection,
+                hits: filter.keys)
+        else { return nil }
+        return Array(Dictionary((renewed + deleted).map { ($0.key, $0) }) { first, _ in first }.values)
+    }
+
+    /// One SCAN of everything that deletes the hits. Gives the failures; nil when it was broken off.
+    private func scan(
+        _ pattern: Pattern, fencing: Fencing, counting count: WritableKeyPath<SweepStatistics, Int>,
+        pace: inout SweepPace, on connection: RedisConnection, hits: (ScanPage) -> [Key]
+    ) async throws(CancellationError) -> [Failure]? {
         var cursor = ScanPage.edge
         var failures: [Failure] = []
         repeat {
             let start = ContinuousClock.now
-            guard
-                let page = try await page(
-                    from: cursor, matching: patterns.scanPattern, count: pace.count, on: connection)
+            guard let page = try await page(from: cursor, matching: pattern, count: pace.count, on: connection)
             else { return nil }
             var idleSince = ContinuousClock.now
             var rest = pace.scanned(in: idleSince - start)
-            let hits = hits(of: patterns, in: page)
+            let hits = hits(page)
+            state.withLock { state in
+                state.statistics.keysScanned += page.keys.count
+                state.statistics[keyPath: count] += hits.count
+            }
             if !hits.isEmpty {
-                failures += try await target.delete(hits)
+                failures += try await target.delete(hits, fencing: fencing)
                 rest += pace.deleted(in: .now - idleSince)
                 idleSince = .now
             }
@@ -145,15 +183,6 @@ public final class Sweeper: Sendable {
             return nil
         }
         return page
-    }
-
-    private func hits(of patterns: PatternSet, in page: ScanPage) -> [Key] {
-        let hits = page.keys.filter { patterns.matches($0.span) }.map { Key(bytes: $0) }
-        state.withLock { state in
-            state.statistics.keysScanned += page.keys.count
-            state.statistics.keysMatched += hits.count
-        }
-        return hits
     }
 
     /// What a round trip takes at best; nil when the connection failed.

@@ -53,4 +53,21 @@ import Testing
         #expect(queue.drain().map(\.waiter) == ["other", "late"])
         #expect(queue.isEmpty && queue.finish().isEmpty)
     }
+
+    @Test func whatAnybodyWantsFencedIsFenced() {
+        var queue = SweepQueue<Int>(patternsPerPass: 2)
+        let fenced = queue.add([Pattern("a*"), Pattern("b*")], fenced: [Pattern("a*"), Pattern("x*")], waiter: 0)
+        _ = queue.add([Pattern("a*")], waiter: 1)
+        _ = queue.add([Pattern("a*"), Pattern("c*")], fenced: [Pattern("c*")], waiter: 2)
+        #expect(queue.fenced == [])
+        #expect(Set(queue.begin()) == [Pattern("a*"), Pattern("b*")])
+        #expect(queue.fenced == [Pattern("a*")])
+        queue.abandon()
+        queue.remove(fenced)
+        #expect(Set(queue.begin()) == [Pattern("a*")])
+        #expect(queue.fenced == [])
+        _ = queue.finish()
+        #expect(Set(queue.begin()) == [Pattern("a*"), Pattern("c*")])
+        #expect(queue.fenced == [Pattern("c*")])
+    }
 }

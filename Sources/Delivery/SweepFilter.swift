@@ -1,0 +1,35 @@
+import Rules
+
+/// What a pass looks for. A value without I/O.
+struct SweepFilter {
+    private let patterns: PatternSet
+    private let fenced: PatternSet?
+    /// Whoever writes `unstale:` into a pattern means our own keys. Others, `u*` for example, don't mean fences.
+    private let ownKeys: PatternSet
+
+    /// The patterns of a pass, and which of them are fenced.
+    init(_ patterns: [Pattern], fenced: Set<Pattern>) {
+        self.patterns = PatternSet(patterns)
+        self.fenced = fenced.isEmpty ? nil : PatternSet(Array(fenced))
+        ownKeys = PatternSet(patterns.filter { $0.literalPrefix.starts(with: "unstale:".utf8) })
+    }
+
+    /// The narrowest `SCAN MATCH` that misses no key of any pattern.
+    var keyPattern: Pattern { patterns.scanPattern }
+
+    /// The narrowest `SCAN MATCH` that misses no fence of a key of a fenced pattern; nil: no pattern is fenced.
+    var fencePattern: Pattern? { fenced.map { Pattern(bytes: Fence.prefix + $0.scanPattern.bytes) } }
+
+    /// The keys on a page that some pattern matches.
+    func keys(on page: ScanPage) -> [Key] {
+        page.keys.lazy.map { Key(bytes: $0) }.filter { key in
+            patterns.matches(key) && (Fence.key(behind: key.bytes) == nil || ownKeys.matches(key))
+        }
+    }
+
+    /// The keys that some fenced pattern matches and that have their fence on a page.
+    func keysOfFences(on page: ScanPage) -> [Key] {
+        guard let fenced else { return [] }
+        return page.keys.compactMap(Fence.key(behind:)).filter { fenced.matches($0) }
+    }
+}

@@ -314,11 +314,9 @@ import Testing
         #expect(
             rules.unsupported.map(\.description) == [
                 "r.yaml:5:35: error: not yet supported: delete.tags",
-                "r.yaml:6:5: error: not yet supported: rewarm",
                 "r.yaml:14:5: error: not yet supported: expire",
                 "r.yaml:15:5: error: not yet supported: bump",
                 "r.yaml:16:5: error: not yet supported: publish",
-                "r.yaml:17:5: error: not yet supported: fence",
             ])
         let rewarm = try #require(rules.rules[0].rewarm.first)
         #expect(rewarm.ttl == .seconds(300))

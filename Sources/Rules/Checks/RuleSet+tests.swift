@@ -12,29 +12,31 @@ extension RuleTest {
     fileprivate func run(_ rules: [Rule]) -> TestOutcome {
         let own = rules.filter { $0.table.value == table }
         // Each rule by itself: a test may say of two rules with one condition that it is true of one of them.
-        let all = own.reduce(into: Deletions()) { $0.merge(deletions(of: $1)) }
-        let planned = all.keys.map { "key \($0.key)" } + all.patterns.map { "pattern \($0.pattern)" }
-        let expected = keys.map { "key \($0)" } + patterns.map { "pattern \($0)" }
+        let all = own.reduce(into: Work()) { $0.merge(work(of: $1)) }
+        let deleted = all.keys.map { "key \($0.key)" } + all.patterns.map { "pattern \($0.pattern)" }
+        let planned = deleted + all.rewarms.map { "rewarm \($0.key)" }
+        let expected =
+            keys.map { "key \($0)" } + patterns.map { "pattern \($0)" } + rewarms.map { "rewarm \($0)" }
         return TestOutcome(
             name: name.value, location: name.location, missing: expected.filter { !planned.contains($0) },
             unexpected: planned.filter { !expected.contains($0) })
     }
 
-    private func deletions(of rule: Rule) -> Deletions {
+    private func work(of rule: Rule) -> Work {
         let manifest = Manifest(table: table, rules: [rule])
         let change = Change(
             capture: 1, kind: kind, fired: fires(rule) ? 1 : 0, old: old.map { image($0, manifest) },
             new: new.map { image($0, manifest) })
         let planner = Planner(rules: [rule], manifests: [1: manifest])
         var plan = planner.plan([change])
-        guard let rows = lookups[rule.name.value] else { return plan.deletions }
+        guard let rows = lookups[rule.name.value] else { return plan.work }
         let columns = Set(rule.lookupColumns.map(\.value.name)).sorted()
         let values = rows.map { row in columns.map { row[$0].flatMap { $0 }.map { Array($0.utf8) } } }
         for call in plan.lookups {
             // Every column that a template uses is there: it is made from the templates.
             if let found = try? planner.plan(call, columns: columns, rows: values) { plan.merge(found) }
         }
-        return plan.deletions
+        return plan.work
     }
 
     /// What the trigger would find out.

@@ -14,4 +14,5 @@ struct RuleTest: Sendable {
     let lookups: [String: [Row]]
     let keys: [String]
     let patterns: [String]
+    let rewarms: [String]
 }

@@ -6,12 +6,13 @@ extension RulesFileParser {
         let name = required("name", in: fields).flatMap { locatedText($0) }
         let table = required("table", in: fields).flatMap { self.table($0) }
         let change = change(of: fields)
-        var expected: (keys: [Located<String>], patterns: [Located<String>]) = ([], [])
+        var expected: (keys: [Located<String>], patterns: [Located<String>], rewarms: [Located<String>]) = ([], [], [])
         if let expect = required("expect", in: fields),
-            let fields = self.fields(of: expect, "'expect'", known: ["keys", "patterns"])
+            let fields = self.fields(of: expect, "'expect'", known: ["keys", "patterns", "rewarm"])
         {
             expected.keys = fields["keys"].map { texts(of: $0) } ?? []
             expected.patterns = fields["patterns"].map { texts(of: $0) } ?? []
+            expected.rewarms = fields["rewarm"].map { texts(of: $0) } ?? []
         }
         let predicates = fields["where"].map { self.predicates($0) } ?? [:]
         let lookups = fields["lookup"].map { self.lookups($0) } ?? [:]
@@ -31,7 +32,7 @@ extension RulesFileParser {
         return RuleTest(
             name: name, table: table.value, kind: change.kind, old: change.old?.value, new: change.new?.value,
             predicates: predicates, lookups: lookups, keys: expected.keys.map(\.value),
-            patterns: expected.patterns.map(\.value))
+            patterns: expected.patterns.map(\.value), rewarms: expected.rewarms.map(\.value))
     }
 
     private typealias TestChange = (

@@ -82,6 +82,14 @@ extension RulesFileParser {
         return parseSize(text) ?? wrongType(field, "a size such as 512KiB or 1MB")
     }
 
+    mutating func count(_ field: YAMLField) -> Int? {
+        guard let text = text(field) else { return nil }
+        guard let count = Int(text), (1...1_000_000).contains(count) else {
+            return wrongType(field, "a number from 1 to 1000000")
+        }
+        return count
+    }
+
     mutating func percent(_ field: YAMLField) -> Int? {
         guard let text = text(field) else { return nil }
         return parsePercent(text) ?? wrongType(field, "a percentage such as 10%")

@@ -10,18 +10,18 @@ final class CaptureProgram: Sendable {
     private let anyRow: [AnyRow]
 
     /// Compiles the rules of the capture's table among `rules`.
-    init(_ manifest: Manifest, rules: [Rule]) {
+    init(_ manifest: Manifest, rules: [Rule], fenced: FencedKeys) {
         var byBit = [[RuleProgram]](repeating: [], count: manifest.conditions.count)
         var unknown: [(kinds: [Change.Kind], program: RuleProgram)] = []
         var blind: [AnyRow] = []
         var anyRow: [AnyRow] = []
         for (index, rule) in rules.enumerated() where rule.table.value == manifest.table {
-            anyRow.append(AnyRow(rule, index: index))
-            let program = RuleProgram(rule, index: index, columns: manifest.columns)
+            anyRow.append(AnyRow(rule, index: index, fenced: fenced))
+            let program = RuleProgram(rule, index: index, columns: manifest.columns, fenced: fenced)
             switch (program, manifest.conditions.firstIndex(of: rule.condition)) {
             case (let program?, let bit?): byBit[bit].append(program)
             case (let program?, nil): unknown.append((rule.fearedKinds, program))
-            case (nil, _): blind.append(AnyRow(rule, index: index))
+            case (nil, _): blind.append(AnyRow(rule, index: index, fenced: fenced))
             }
         }
         self.byBit = byBit

@@ -10,6 +10,8 @@ struct Fill: Sendable {
 
     /// Whether the result is a pattern.
     let isGlob: Bool
+    /// Whether what it makes is fenced.
+    let isFenced: Bool
     /// Whether it is filled once for each image, and not once for each change.
     let usesEither: Bool
     private let steps: [Step]
@@ -18,7 +20,7 @@ struct Fill: Sendable {
     private let capacity: Int
 
     /// Compiles a template; nil if `index` doesn't know one of its columns.
-    init?(_ template: DeletionTemplate, index: (ImageColumn) -> Int?) {
+    init?(_ template: DeletionTemplate, isFenced: Bool = false, index: (ImageColumn) -> Int?) {
         var steps: [Step] = []
         var capacity = 0
         for piece in template.pieces {
@@ -38,6 +40,7 @@ struct Fill: Sendable {
         }
         self.steps = steps
         self.capacity = capacity
+        self.isFenced = isFenced
         isGlob = template.isGlob
         let placeholders = template.template.placeholders
         usesEither = placeholders.contains { $0.column.side == .either }

@@ -3,33 +3,41 @@ public struct LookupFills: Sendable {
     private let rule: Int
     private let delays: [Duration]
     private let fills: [Fill]
+    private let rewarms: [RewarmFill]
 
-    init(_ rule: Rule, index: Int, columns: [String]) throws(MissingLookupColumn) {
+    init(
+        _ rule: Rule, index: Int, columns: [String], fenced: FencedKeys
+    ) throws(MissingLookupColumn) {
         self.rule = index
         delays = rule.repeatAfter
         for use in rule.lookupColumns where !columns.contains(use.value.name) {
             throw MissingLookupColumn(rule: rule.name.value, column: use.value.name)
         }
         let (old, new) = (rule.context(.old), rule.context(.new))
-        let templates = DeletionTemplate.all(of: rule).filter { rule.needsLookup($0.template) }
-        fills = templates.compactMap { template in
-            Fill(template) { column in
-                switch column.side {
-                case .either: columns.firstIndex(of: column.name)
-                case .old: old.firstIndex(of: column.name)
-                case .new: new.firstIndex(of: column.name)
-                }
+        func column(_ column: ImageColumn) -> Int? {
+            switch column.side {
+            case .either: columns.firstIndex(of: column.name)
+            case .old: old.firstIndex(of: column.name)
+            case .new: new.firstIndex(of: column.name)
             }
         }
+        fills = DeletionTemplate.deleted(by: rule).filter { rule.needsLookup($0.columns) }
+            .compactMap { Fill($0, isFenced: fenced.contain($0, of: rule), index: column) }
+        rewarms = rule.rewarm.enumerated().filter { rule.needsLookup($0.element.columns) }
+            .compactMap { RewarmFill($0.element, rule: index, entry: $0.offset, index: column) }
     }
 
-    /// Adds the keys of one row of the call's result.
+    /// Adds what one row of the call's result asks for.
     public func add(_ row: [[UInt8]?], of call: LookupCall, to plan: inout Plan) {
         let rows = RowPair(old: call.old.map(Image.init), new: call.new.map(Image.init))
         let result = Image(row)
         for fill in fills {
             guard let bytes = fill(rows, either: result) else { continue }
             plan.insert(bytes, of: fill, rule: rule, delays: delays)
+        }
+        for rewarm in rewarms {
+            guard let outcome = rewarm.outcome(rows, either: result) else { continue }
+            plan.insert(outcome, rule: rule, delays: delays)
         }
     }
 }

@@ -1,9 +1,9 @@
 /// What a batch of changes asks of Redis, each key once.
 public struct Plan: Sendable {
-    /// What to delete now.
-    public private(set) var deletions = Deletions()
-    /// What to delete once more after a delay, for rules with `repeat_after`.
-    public private(set) var repeats: [Duration: Deletions] = [:]
+    /// What to do now.
+    public private(set) var work = Work()
+    /// What to do once more after a delay, for rules with `repeat_after`.
+    public private(set) var repeats: [Duration: Work] = [:]
     /// Lookups to run; each result's keys are planned by `Planner.plan(_:columns:rows:)`.
     public private(set) var lookups: [LookupCall] = []
     /// Captures that the planner doesn't know. Their changes are NOT in this plan: load their manifests, and
@@ -15,25 +15,35 @@ public struct Plan: Sendable {
     public init() {}
 
     /// A plan with room for the keys of so many changes.
-    init(changes count: Int) { deletions.reserve(count) }
+    init(changes count: Int) { work.reserve(count) }
 
     /// Keys to delete now, in the order in which the changes asked for them.
-    public var keys: [PlannedKey] { deletions.keys }
+    public var keys: [PlannedKey] { work.keys }
     /// Patterns to delete by now.
-    public var patterns: [PlannedPattern] { deletions.patterns }
+    public var patterns: [PlannedPattern] { work.patterns }
+    /// Entries to load anew.
+    public var rewarms: [RewarmCall] { work.rewarms }
     /// Whether there is nothing to do.
-    public var isEmpty: Bool { deletions.isEmpty && lookups.isEmpty && unknownCaptures.isEmpty }
+    public var isEmpty: Bool { work.isEmpty && lookups.isEmpty && unknownCaptures.isEmpty }
 
     /// Adds a key, now and after each of the delays.
-    public mutating func insert(_ key: PlannedKey, repeatAfter delays: [Duration] = []) {
-        deletions.insert(key)
-        for delay in delays { repeats[delay, default: Deletions()].insert(key) }
+    public mutating func insert(
+        _ key: PlannedKey, isFenced: Bool = false, repeatAfter delays: [Duration] = []
+    ) {
+        work.insert(key, isFenced: isFenced)
+        for delay in delays { repeats[delay, default: Work()].insert(key, isFenced: isFenced) }
     }
 
     /// Adds a pattern, now and after each of the delays.
-    mutating func insert(_ pattern: PlannedPattern, repeatAfter delays: [Duration]) {
-        deletions.insert(pattern)
-        for delay in delays { repeats[delay, default: Deletions()].insert(pattern) }
+    mutating func insert(_ pattern: PlannedPattern, isFenced: Bool = false, repeatAfter delays: [Duration]) {
+        work.insert(pattern, isFenced: isFenced)
+        for delay in delays { repeats[delay, default: Work()].insert(pattern, isFenced: isFenced) }
+    }
+
+    /// Adds an entry to load, now and after each of the delays.
+    public mutating func insert(_ call: RewarmCall, repeatAfter delays: [Duration] = []) {
+        work.insert(call)
+        for delay in delays { repeats[delay, default: Work()].insert(call) }
     }
 
     /// Adds a lookup, unless the same one is there.
@@ -43,7 +53,7 @@ public struct Plan: Sendable {
 
     /// Adds what another plan by the same planner asks for.
     public mutating func merge(_ other: Plan) {
-        deletions.merge(other.deletions)
+        work.merge(other.work)
         repeats.merge(other.repeats) { own, other in
             var both = own
             both.merge(other)

@@ -7,11 +7,14 @@ public struct Planner: Sendable {
     /// are told more than they asked for.
     public let uncaptured: [String]
     private let programs: [Int32: CaptureProgram]
+    private let fenced: FencedKeys
 
     /// Compiles the rules for the captures whose manifests are given by number.
     public init(rules: [Rule], manifests: [Int32: Manifest]) {
+        let fenced = FencedKeys(rules)
         self.rules = rules
-        programs = manifests.mapValues { CaptureProgram($0, rules: rules) }
+        self.fenced = fenced
+        programs = manifests.mapValues { CaptureProgram($0, rules: rules, fenced: fenced) }
         var newest: [TableName: Manifest] = [:]
         for (_, manifest) in manifests.sorted(by: { $0.key < $1.key }) { newest[manifest.table] = manifest }
         uncaptured = rules.filter { rule in
@@ -40,7 +43,14 @@ public struct Planner: Sendable {
     ///
     /// - Throws: if a template uses a column that the result doesn't have.
     public func fills(ofRule rule: Int, columns: [String]) throws(MissingLookupColumn) -> LookupFills {
-        try LookupFills(rules[rule], index: rule, columns: columns)
+        try LookupFills(rules[rule], index: rule, columns: columns, fenced: fenced)
+    }
+
+    /// A plan to delete one key on a rule's behalf.
+    public func plan(deleting key: Key, rule: Int) -> Plan {
+        var plan = Plan()
+        plan.insert(PlannedKey(key: key, rule: rule), isFenced: fenced.contain(key, of: rules[rule]))
+        return plan
     }
 
     /// What the rows that a lookup returned ask for.

@@ -23,10 +23,25 @@ public struct SQLTemplate: Sendable {
     }
 
     static func parse(_ source: String, locate: (Int) -> FilePosition) throws(TemplateError) -> SQLTemplate {
+        try parse(source, openings: ["SELECT", "WITH", "VALUES", "TABLE"], locate: locate)
+    }
+
+    /// A loader's query.
+    static func parseSelect(_ source: String, locate: (Int) -> FilePosition) throws(TemplateError)
+        -> SQLTemplate
+    {
+        try parse(source, openings: ["SELECT", "WITH"], locate: locate)
+    }
+
+    private static func parse(
+        _ source: String, openings: [String], locate: (Int) -> FilePosition
+    ) throws(TemplateError) -> SQLTemplate {
         let scan = try SQLScanner(source)
-        let openings = ["select", "with", "values", "table"]
-        guard let first = scan.tokens.first, first.kind == .word, openings.contains(first.name) else {
-            throw TemplateError(message: "a query begins with SELECT, WITH, VALUES or TABLE", offset: 0)
+        guard let first = scan.tokens.first, first.kind == .word,
+            openings.contains(first.name.uppercased())
+        else {
+            let names = openings.dropLast().joined(separator: ", ") + " or " + (openings.last ?? "")
+            throw TemplateError(message: "a query begins with \(names)", offset: 0)
         }
         var parameters: [ImageColumn] = []
         for (column, _) in scan.parameters where !parameters.contains(column) { parameters.append(column) }

@@ -1,4 +1,4 @@
-/// One of a rule's `keys` or `patterns`, sorted out into what it deletes by.
+/// One of a rule's keys or patterns, sorted out into what it deletes by.
 struct DeletionTemplate {
     /// The template as the rule has it.
     let template: Template
@@ -7,11 +7,26 @@ struct DeletionTemplate {
     /// Whether it makes patterns. A pattern without any wildcard makes keys, which are found without a scan.
     let isGlob: Bool
 
-    /// What a rule deletes, its keys first.
+    /// What makes entries of a rule stale: what it deletes, its keys first, and then what it loads anew.
     static func all(of rule: Rule) -> [DeletionTemplate] {
+        deleted(by: rule) + rule.rewarm.map { DeletionTemplate(key: $0.key) }
+    }
+
+    /// What a rule deletes, its keys first.
+    static func deleted(by rule: Rule) -> [DeletionTemplate] {
         rule.delete.keys.map(DeletionTemplate.init(key:))
             + rule.delete.patterns.map(DeletionTemplate.init(pattern:))
     }
+
+    /// The columns that it is filled from.
+    var columns: [ImageColumn] { template.placeholders.map(\.column) }
+
+    /// What every key that it makes or matches begins with.
+    var literalPrefix: [UInt8] {
+        isGlob ? Pattern(bytes: template.leadingText).literalPrefix : leadingText
+    }
+
+    private var leadingText: [UInt8] { if case .text(let text) = pieces.first { text } else { [] } }
 
     init(key template: Template) {
         self.template = template

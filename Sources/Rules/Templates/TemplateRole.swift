@@ -6,6 +6,10 @@ enum TemplateRole {
     case anyKey
     /// A glob over keys.
     case pattern
+    /// The URL of a request: its host is literal.
+    case url
+    /// The value of a header field.
+    case header
     /// No key at all.
     case text
 
@@ -21,6 +25,12 @@ enum TemplateRole {
             try checkLeadingText(template)
         case .pattern:
             try checkGlob(template)
+        case .url:
+            try checkOrigin(template)
+        case .header:
+            for case .text(let text) in template.pieces where !text.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
+                throw TemplateError(message: "a header field can't have a line end or other control", offset: 0)
+            }
         case .text:
             break
         }
@@ -32,6 +42,24 @@ enum TemplateRole {
             let message =
                 "'\(template)' begins with a column: a TRUNCATE would sweep every key; begin it with text"
             throw TemplateError(message: message, offset: 0)
+        }
+    }
+
+    /// Whoever may write a row must not choose whom the worker talks to.
+    private func checkOrigin(_ template: Template) throws(TemplateError) {
+        let text = String(decoding: template.leadingText, as: UTF8.self)
+        let scheme = ["http://", "https://"].first { text.lowercased().hasPrefix($0) }
+        let rest = text.utf8.dropFirst(scheme?.utf8.count ?? 0)
+        let authority = rest.prefix { !"/?#".utf8.contains($0) }
+        if scheme == nil || authority.isEmpty || template.pieces.count > 1 && authority.count == rest.count {
+            let message = "a URL begins with http://host/ or https://host/, and no column has a part in that"
+            throw TemplateError(message: message, offset: 0)
+        }
+        if authority.contains(UInt8(ascii: "@")) {
+            throw TemplateError(message: "a URL with a user: send a header such as Authorization", offset: 0)
+        }
+        if !text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+            throw TemplateError(message: "a URL has neither spaces nor other than ASCII: write %XX", offset: 0)
         }
     }
 

@@ -1,0 +1,76 @@
+/// One execution of a rule's loader: which entry it is for, and what it needs to know.
+public struct RewarmCall: Hashable, Sendable {
+    /// What a loader is given.
+    public enum Input: Hashable, Sendable {
+        /// The values of the query's `parameters`, in their order.
+        case sql([[UInt8]?])
+        /// The request.
+        case http(HTTPCall)
+    }
+
+    /// The rule: an index of `Planner.rules`.
+    public let rule: Int
+    /// Which of the rule's `rewarm`.
+    public let entry: Int
+    /// The entry's key.
+    public let key: Key
+    /// What its loader is given.
+    public let input: Input
+    /// Whether it was tried before. Then it is loaded whether or not the entry exists, for it did, and in a
+    /// query of its own, so that it doesn't spoil others again.
+    public var isRetry: Bool
+
+    /// A call.
+    public init(rule: Int, entry: Int, key: Key, input: Input, isRetry: Bool = false) {
+        self.rule = rule
+        self.entry = entry
+        self.key = key
+        self.input = input
+        self.isRetry = isRetry
+    }
+
+    /// The loader's values of a query: none for a request.
+    public var parameters: [[UInt8]?] { if case .sql(let values) = input { values } else { [] } }
+}
+
+/// A call as text. The rule is left out, and its loader is named by the template of the entry's key, for their
+/// numbers mean nothing to another process.
+extension RewarmCall {
+    /// What outlives the process.
+    public struct Record: Codable, Hashable, Sendable {
+        /// The entry's key.
+        public var key: String
+        /// The template that made it.
+        public var template: String
+        var parameters: [String?]?
+        var http: HTTPCall?
+    }
+
+    /// The call as a record.
+    public func record(_ rules: [Rule]) -> Record {
+        var record = Record(
+            key: key.description, template: rules[rule].rewarm[entry].key.source, parameters: nil, http: nil)
+        switch input {
+        case .sql(let values): record.parameters = values.map { $0.map { String(decoding: $0, as: UTF8.self) } }
+        case .http(let call): record.http = call
+        }
+        return record
+    }
+}
+
+extension Planner {
+    /// The call that was recorded, for the rule with this number; nil where the rule has no such loader any more.
+    public func call(_ record: RewarmCall.Record, ofRule rule: Int) -> RewarmCall? {
+        guard let entry = rules[rule].rewarm.firstIndex(where: { $0.key.source == record.template }) else {
+            return nil
+        }
+        let input: RewarmCall.Input
+        switch (rules[rule].rewarm[entry].loader, record.parameters, record.http) {
+        case (.sql(let sql), let values?, _) where values.count == sql.parameters.count:
+            input = .sql(values.map { $0.map { Array($0.utf8) } })
+        case (.http, _, let call?): input = .http(call)
+        default: return nil
+        }
+        return RewarmCall(rule: rule, entry: entry, key: Key(record.key), input: input, isRetry: true)
+    }
+}

@@ -9,6 +9,8 @@ public struct CaptureState: Sendable {
     public let wake: Wake
     /// The statements of the rules' lookups, by rule.
     public let lookups: [String: LookupStatement]
+    /// The statements of the rules' loaders, by rule and by their number in it.
+    public let loaders: [String: [Int: LoaderStatement]]
     /// For each table a text that changes whenever one of its triggers is made, dropped, disabled or enabled.
     public let triggerVersions: [String: String]
     /// Why not every change is captured as the rules need it; empty: all is well.
@@ -38,6 +40,7 @@ public struct CaptureState: Sendable {
         }
         var problems: [Problem] = []
         var lookups: [String: LookupStatement] = [:]
+        var loaders: [String: [Int: LoaderStatement]] = [:]
         var versions: [String: String] = [:]
         let catalog = Catalog(connection: connection)
         for table in Set(rules.map(\.table.value)).sorted(by: { $0.description < $1.description }) {
@@ -50,7 +53,12 @@ public struct CaptureState: Sendable {
                 continue
             }
             problems += Self.problems(state, shape, needed)
-            for rule in needed { lookups[rule.name.value] = LookupStatement(rule: rule, types: shape.types) }
+            for rule in needed {
+                let lookup = LookupStatement(rule: rule, types: shape.types)
+                lookups[rule.name.value] = lookup
+                // A lookup that the server refuses by now fails when it is run, and its loaders with it.
+                loaders[rule.name.value] = try? await catalog.loaders(of: rule, on: shape, lookup: lookup)
+            }
             let tables = [table] + shape.descendants
             versions[table.description] =
                 state.triggers.filter { tables.contains($0.table) }.map(\.version).joined(separator: ",")
@@ -58,7 +66,7 @@ public struct CaptureState: Sendable {
         let manifests = state.captures.map { ($0.id, $0.manifest) }
         return CaptureState(
             manifests: Dictionary(manifests) { $1 }, wake: wake, lookups: lookups,
-            triggerVersions: versions, problems: problems)
+            loaders: loaders, triggerVersions: versions, problems: problems)
     }
 
     /// Just the manifests: records of a capture that was installed meanwhile have come.

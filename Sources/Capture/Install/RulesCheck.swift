@@ -28,6 +28,7 @@ public struct RulesCheck: Sendable {
                     lookupColumns[rule.name.value] = try await columns(of: lookup, connection)
                 }
             }
+            diagnostics += try await loaderMistakes(rule, shape, connection)
         }
         diagnostics += rules.validate(against: tables, lookupColumns: lookupColumns)
         guard diagnostics.isEmpty else { throw RulesError(diagnostics: diagnostics) }
@@ -53,6 +54,26 @@ public struct RulesCheck: Sendable {
         }
         _ = try await connection.query(
             "SELECT set_config('search_path', $1, false)", [.text(path.first?.text(0) ?? "")], doing: doing)
+        return diagnostics
+    }
+
+    /// What the server has against each loader's query. A column that a lookup doesn't return is told elsewhere.
+    private static func loaderMistakes(
+        _ rule: Rule, _ shape: TableShape, _ connection: PostgresConnection
+    ) async throws -> [RulesDiagnostic] {
+        let lookup = LookupStatement(rule: rule, types: shape.types)
+        guard
+            let loaders = try? await Catalog(connection: connection).loaders(
+                of: rule, on: shape, lookup: lookup)
+        else { return [] }
+        var diagnostics: [RulesDiagnostic] = []
+        for (number, loader) in loaders.sorted(by: { $0.key < $1.key }) {
+            guard let location = rule.rewarm[number].sql?.location else { continue }
+            let empty = [Parameter](repeating: .texts([]), count: loader.arrayCount)
+            diagnostics += try await mistake(at: location, "'sql'") {
+                _ = try await connection.query(loader.sql, empty, doing: "'sql'")
+            }
+        }
         return diagnostics
     }
 

@@ -6,6 +6,8 @@ public enum Action: Codable, Hashable, Sendable {
     case delete(key: String)
     /// Run the rule's lookup and delete what it leads to.
     case lookup(LookupCall)
+    /// Load an entry anew.
+    case rewarm(RewarmCall.Record)
 }
 
 /// An action that failed on its own account: to be tried again, and after some attempts a dead letter.

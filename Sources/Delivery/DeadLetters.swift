@@ -165,7 +165,10 @@ extension DeadLetters.Letter {
         }
         var plan = Plan()
         switch try? JSONDecoder().decode(Action.self, from: Data(action.utf8)) {
-        case .delete(let key): plan.insert(PlannedKey(key: Key(key), rule: rule))
+        case .delete(let key): plan.merge(planner.plan(deleting: Key(key), rule: rule))
+        case .rewarm(let record):
+            // Where its loader is gone, so is the entry.
+            if let call = planner.call(record, ofRule: rule) { plan.insert(call) }
         case .lookup(let call): plan.insert(call.of(rule: rule))
         case nil:
             throw DeadLetters.UnreadableLetter(description: "the action can't be read: discard the letter")

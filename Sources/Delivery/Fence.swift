@@ -34,7 +34,10 @@ enum Fence {
     }
 
     /// The command that puts a token in the place of a key's last one, and so keeps all from storing who took that.
-    static func renewal(of key: Key, token: [UInt8]) -> RedisCommand {
-        RedisCommand("SET", [Self.key(of: key).bytes, token, px, milliseconds])
+    ///
+    /// - Parameter onlyIfTaken: Where there is none, make none: whoever keeps to the protocol has not read yet.
+    static func renewal(of key: Key, token: [UInt8], onlyIfTaken: Bool = false) -> RedisCommand {
+        let condition = onlyIfTaken ? [Array("XX".utf8)] : []
+        return RedisCommand("SET", [Self.key(of: key).bytes, token, px, milliseconds] + condition)
     }
 }

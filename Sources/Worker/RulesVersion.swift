@@ -4,9 +4,11 @@ extension [Rule] {
     /// A text that is another one whenever the rules ask for something else, wherever they stand in their files.
     var version: String {
         let texts = map { rule in
-            let templates = rule.delete.keys + rule.delete.patterns
-            let lookup = rule.lookup?.render { ":\(rule.lookup?.parameters[$0].name ?? "")" }
-            return "\(rule.name.value) \(rule.table.value) \(rule.condition) \(lookup ?? "") "
+            let templates = rule.delete.keys + rule.delete.patterns + rule.rewarm.map(\.key)
+            let queries = ([rule.lookup] + rule.rewarm.map(\.sql)).compactMap { query in
+                query?.render { ":\(query?.parameters[$0].name ?? "")" }
+            }
+            return "\(rule.name.value) \(rule.table.value) \(rule.condition) \(queries) "
                 + "\(templates.map(\.source)) \(rule.repeatAfter)"
         }
         // FNV-1a (Fowler, Noll, Vo), for Swift's own hashes differ from process to process.

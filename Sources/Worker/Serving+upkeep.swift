@@ -46,6 +46,8 @@ extension Serving {
         }
         var state = known
         state.rules = start.rules
+        let rewarms = parts.rewarmer.statistics
+        state.rewarms = rewarms == RewarmStatistics() ? nil : rewarms
         return Ledger.Entry(
             cursor: window.acknowledged.snapshot, cluster: start.cluster, server: server, state: state.json)
     }
@@ -67,6 +69,7 @@ extension Serving {
         guard capture.wake == start.capture.wake,
             capture.lookups.mapValues(\.sql) == start.capture.lookups.mapValues(\.sql)
         else { throw SessionIsOutdated() }
+        parts.rewarmer.use(capture.loaders)
         planning.reload(capture.manifests)
         report(upkeep.withLock { $0.examined(capture, at: .now) })
     }

@@ -19,6 +19,7 @@ final class Serving: Sendable {
         let ledger: Ledger
         let deadLetters: DeadLetters
         let deliverer: Deliverer
+        let rewarmer: Rewarmer
         let monitor: TargetMonitor
     }
 
@@ -72,6 +73,7 @@ final class Serving: Sendable {
                 try await gracefulShutdown()
                 self.window.close()
                 self.parts.doorbell.endWait()
+                self.parts.rewarmer.stop(within: min(.seconds(1), self.settings.gracePeriod / 2))
                 try await Task.sleep(for: self.settings.gracePeriod)
             }
             try await group.next()
@@ -193,9 +195,12 @@ final class Serving: Sendable {
         _ begin: Begin,
         whenDone: @escaping @Sendable () -> Void = {}
     ) {
-        let repeats = plan.repeats.values.reduce(0) { $0 + $1.keys.count + $1.patterns.count }
-        let left = plan.patterns.count + repeats
-        let ticket = window.begin(position, weight: plan.keys.count + plan.lookups.count + left)
+        let repeats = plan.repeats.values.reduce(0) { $0 + $1.keys.count + $1.patterns.count + $1.rewarms.count }
+        // How many entries wait for their loads is bounded elsewhere, so a batch that has some weighs little.
+        let loads = plan.rewarms.isEmpty ? 0 : 10
+        let left = plan.patterns.count + repeats + loads
+        let weight = plan.keys.count + plan.lookups.count + plan.rewarms.count + left
+        let ticket = window.begin(position, weight: weight)
         begin {
             do {
                 let failures = try await self.parts.deliverer.deliver(plan, planner: planner) {

@@ -13,6 +13,7 @@ struct Session: Sendable {
     let settings: WorkerSettings
     let target: Target
     let sweeper: Sweeper
+    let rewarmer: Rewarmer
     let monitor: TargetMonitor
     let logger: Logger
 
@@ -54,6 +55,7 @@ struct Session: Sendable {
         let capture = try await CaptureState.read(rules, ledger.connection)
         // A standby may have waited for days.
         guard capture.wake == wake else { throw SessionIsOutdated() }
+        rewarmer.use(capture.loaders)
         var lookups: LookupRunner?
         if !capture.lookups.isEmpty {
             let connection = try await connect()
@@ -83,7 +85,9 @@ struct Session: Sendable {
                 connection: reader, pageSize: settings.batchSize, prepares: wake == .notify),
             readerExecutor: reader.taskExecutor, doorbell: doorbell, ledger: ledger,
             deadLetters: DeadLetters(connection: ledger.connection, policy: settings.retry),
-            deliverer: Deliverer(target: target, sweeper: sweeper, lookups: lookups), monitor: monitor)
+            deliverer: Deliverer(
+                target: target, sweeper: sweeper, rewarmer: rewarmer, lookups: lookups),
+            rewarmer: rewarmer, monitor: monitor)
         return Serving(parts, start: start, rules: rules, settings: settings, logger: logger)
     }
 }

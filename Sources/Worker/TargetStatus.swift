@@ -1,3 +1,4 @@
+public import Delivery
 public import Postgres
 
 /// How a target stands, read from the database: for `unstale status`.
@@ -18,6 +19,8 @@ public struct TargetStatus: Codable, Sendable {
     public var retrying: Int
     /// Actions that are tried no more.
     public var deadLetters: Int
+    /// What became of entries that were to be re-warmed, since the worker was started; nil: there was none.
+    public var rewarms: RewarmStatistics?
     /// When the worker stored this last.
     public var updatedAt: String
     /// The worker that stored it: host and process.
@@ -43,13 +46,14 @@ public struct TargetStatus: Codable, Sendable {
             ORDER BY t.name
             """, doing: "reading the status")
         return rows.map { row in
-            TargetStatus(
+            let state = WorkerState.decode(row.text(9) ?? "{}")
+            return TargetStatus(
                 target: row.text(0) ?? "", cursor: row.text(1) ?? "",
                 lagSeconds: row.text(2).flatMap(Double.init) ?? 0, backlog: row.int(3) ?? 0,
                 pausedReason: row.text(4),
-                degraded: WorkerState.decode(row.text(9) ?? "{}").problems.filter(\.isFailure).map(\.reason),
+                degraded: state.problems.filter(\.isFailure).map(\.reason),
                 retrying: row.int(5) ?? 0, deadLetters: row.int(6) ?? 0,
-                updatedAt: row.text(7) ?? "", worker: row.text(8))
+                rewarms: state.rewarms, updatedAt: row.text(7) ?? "", worker: row.text(8))
         }
     }
 }

@@ -1,3 +1,4 @@
+import Capture
 public import Delivery
 public import Logging
 public import Redis
@@ -11,6 +12,7 @@ public struct Worker: Service, CustomStringConvertible {
     private let settings: WorkerSettings
     private let target: Target
     private let sweeper: Sweeper
+    private let rewarmer: Rewarmer
     private let monitor: TargetMonitor
     private let logger: Logger
 
@@ -28,6 +30,9 @@ public struct Worker: Service, CustomStringConvertible {
             url, options: targetOptions, logger: logger, onIdentity: { monitor.reached($0) },
             onState: { monitor.changed(to: $0) })
         sweeper = Sweeper(target, options: sweepOptions, logger: logger)
+        rewarmer = Rewarmer(
+            target, rules: rules, postgres: settings.postgres, sessionSettings: TextSetting.pinAll,
+            logger: logger)
     }
 
     /// What logs call it.
@@ -39,6 +44,7 @@ public struct Worker: Service, CustomStringConvertible {
         try await withThrowingTaskGroup { group in
             group.addTask { await target.run() }
             group.addTask { await sweeper.run() }
+            group.addTask { await rewarmer.run() }
             try await serve()
             group.cancelAll()
         }
@@ -54,7 +60,8 @@ public struct Worker: Service, CustomStringConvertible {
             let start = ContinuousClock.now
             do {
                 let session = Session(
-                    rules: rules, settings: settings, target: target, sweeper: sweeper, monitor: monitor,
+                    rules: rules, settings: settings, target: target, sweeper: sweeper, rewarmer: rewarmer,
+                    monitor: monitor,
                     logger: logger)
                 try await session.run()
             } catch is SessionIsOutdated {

@@ -1,3 +1,4 @@
+public import Delivery
 import FoundationEssentials
 
 /// What the worker tells `unstale status` through its target's row.
@@ -22,6 +23,8 @@ public struct WorkerState: Codable, Hashable, Sendable {
     public var triggerVersions: [String: String] = [:]
     /// Which rules the cursor is about.
     public var rules: String?
+    /// What became of entries that were to be re-warmed, since that worker was started; nil: none was.
+    public var rewarms: RewarmStatistics?
     /// The worker: host and process.
     public var worker: String?
 

@@ -34,10 +34,8 @@ import Testing
         ),
         (head + "    delete: {tags: ['a:{id}']}", "error: not yet supported: delete.tags"),
         (head + "    bump: ['a:{id}']", "error: not yet supported: bump"),
-        (head + "    fence: true\n    delete: {keys: ['a:{id}']}", "error: not yet supported: fence"),
         (head + "    expire: {keys: ['a:{id}'], in: 5s}", "error: not yet supported: expire"),
         (head + "    publish: {channel: c, message: m}", "error: not yet supported: publish"),
-        (head + "    rewarm: [{key: 'a:{id}', sql: select 1, ttl: 1h}]", "error: not yet supported: rewarm"),
         (
             head
                 + "    delete: {keys: ['a:{id}']}\n  - name: r\n    table: users\n    delete: {keys: ['b:{id}']}",

@@ -138,6 +138,7 @@ struct StatusReport: Decodable {
         var pausedReason: String?
         var retrying: Int
         var deadLetters: Int
+        var rewarms: [String: Int]?
     }
 
     var workerIsRunning: Bool

@@ -95,7 +95,7 @@ import Testing
 
     private func capture(_ tables: [String: Table]) -> CaptureState {
         CaptureState(
-            manifests: [:], wake: .notify, lookups: [:],
+            manifests: [:], wake: .notify, lookups: [:], loaders: [:],
             triggerVersions: tables.mapValues { "\($0.version)" },
             problems: tables.filter(\.value.losesChanges).keys.compactMap { name in
                 let parts = name.split(separator: ".").map(String.init)

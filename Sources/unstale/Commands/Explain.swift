@@ -88,6 +88,10 @@ struct Explain: AsyncParsableCommand {
                     let state = try await keys.exists(planned.key) ? "exists" : "not cached"
                     print("    key \(escaped(planned.key.description)): \(state)")
                 }
+                for call in plan.rewarms {
+                    let state = try await keys.exists(call.key) ? "exists" : "not cached"
+                    print("    rewarm \(escaped(call.key.description)): \(state)")
+                }
                 for planned in plan.patterns {
                     print(
                         "    pattern \(escaped(planned.pattern.description)): \(try await keys.count(planned.pattern)) keys exist"

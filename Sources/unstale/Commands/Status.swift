@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import Delivery
 import FoundationEssentials
 import Postgres
 import Worker
@@ -61,7 +62,19 @@ struct Status: AsyncParsableCommand {
                     dead letters: \(target.deadLetters)
                     updated: \(target.updatedAt) by \(target.worker ?? "nobody")
                 """)
+            if let rewarms = target.rewarms { show(rewarms) }
         }
+    }
+
+    private func show(_ rewarms: RewarmStatistics) {
+        print("    re-warmed: \(rewarms.stored) of \(rewarms.loads) loads")
+        let deleted = [
+            ("cold", rewarms.cold), ("without a value", rewarms.absent), ("too large", rewarms.tooLarge),
+            ("superseded", rewarms.superseded), ("over budget", rewarms.overBudget), ("late", rewarms.late),
+            ("failed", rewarms.failed),
+        ].filter { $0.1 > 0 }
+        guard !deleted.isEmpty else { return }
+        print("        deleted instead: \(deleted.map { "\($0.1) \($0.0)" }.joined(separator: ", "))")
     }
 
     /// What a worker stored last says nothing once it has gone.

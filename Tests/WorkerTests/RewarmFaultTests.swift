@@ -1,0 +1,176 @@
+import Rules
+import TestSupport
+import Testing
+
+/// Loaders that are slow, fail, bring too much, or ask what doesn't answer: the old value is gone in time, and nobody
+/// else is held up.
+@Suite struct RewarmFaultTests {
+    /// What a peer does about a request whose path begins so.
+    private static func respond(_ request: HTTPPeer.Request) -> [HTTPPeer.Step] {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+        let path = request.text.split(separator: " ")[1]
+        if path.hasPrefix("/silent") { return [.hold] }
+        if path.hasPrefix("/half") { return [.send(head + "ha"), .close] }
+        if path.hasPrefix("/stuck") { return [.send(head + "ha"), .hold] }
+        if path.hasPrefix("/moved") { return [.send("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")] }
+        if path.hasPrefix("/missing") { return [.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")] }
+        return [.send(head + "new!")]
+    }
+
+    private static let faults = [
+        "slow": "sql: \"select 'slow' from pg_sleep(5)\"",
+        "failing": "sql: \"select 1 / (:id - :id)\"",
+        "large": "sql: \"select repeat('x', 600 * 1024)\", max_bytes: 512KiB",
+        "writing": "sql: \"select nextval('s')\"",
+        "gone": "http: {url: \"http://127.0.0.1:1/{id}\"}",
+        "silent": "http: {url: \"http://127.0.0.1:PORT/silent/{id}\"}",
+        "half": "http: {url: \"http://127.0.0.1:PORT/half/{id}\"}",
+        "stuck": "http: {url: \"http://127.0.0.1:PORT/stuck/{id}\"}",
+        "moved": "http: {url: \"http://127.0.0.1:PORT/moved/{id}\"}",
+        "missing": "http: {url: \"http://127.0.0.1:PORT/missing/{id}\"}",
+    ]
+
+    private static func rules(port: Int) -> String {
+        var rules = """
+            version: 1
+            rules:
+              - {name: user, table: users, delete: {keys: ["user:{id}"]}}
+              - {name: well, table: items, rewarm: [{key: "well:{id}", http: {url: "http://127.0.0.1:\(port)/well?{id}"}, ttl: 1h}]}
+
+            """
+        for (name, loader) in faults.sorted(by: { $0.key < $1.key }) {
+            let loader = loader.replacing("PORT", with: "\(port)")
+            rules +=
+                "  - {name: \(name), table: items, rewarm: [{key: \"\(name):{id}\", \(loader), ttl: 1h, deadline: 1s}]}\n"
+        }
+        return rules
+    }
+
+    @Test func nobodyIsHeldUp() async throws {
+        try await HTTPPeer.with(respond: Self.respond) { peer in
+            let schema = Items.schema + ";" + Users.schema + "; CREATE SEQUENCE s"
+            try await Site.with(rules: Self.rules(port: peer.port), schema: schema) { site, _ in
+                try await site.withWorker(["--attempts", "2"]) { worker in
+                    let alone = try await deleteLatencies(site)
+                    let cache = try await site.cache()
+                    let names = Self.faults.keys.sorted()
+                    let keys = names.flatMap { name in (1...20).map { Key("\(name):\($0)") } }
+                    try await cache.set(Dictionary(uniqueKeysWithValues: keys.map { ($0, "old") }))
+                    let start = ContinuousClock.now
+                    try await site.connect().sql("UPDATE items SET price = 3 WHERE id <= 20")
+                    async let beside = deleteLatencies(site)
+                    try await eventually(within: .seconds(3), "all are gone") {
+                        let entries = try await cache.entries()
+                        return keys.allSatisfy { entries[$0] == nil }
+                    }
+                    let gone = ContinuousClock.now - start
+                    // The deadline is a second after the change was read.
+                    #expect(gone < .milliseconds(1_500))
+                    let (before, during) = (percentile(alone), percentile(try await beside))
+                    print("stale entries are gone after \(gone); p99 of deletes alone \(before), beside \(during)")
+                    #expect(during < max(.milliseconds(10), before * 2))
+                    for id in 1...20 { try await site.wait(for: "well:\(id)", toBe: "new!") }
+
+                    // What failed is a dead letter in the end, and what is too large, or not there, is none.
+                    try await site.waitUntilServed()
+                    let dead = try await site.connect().sql(
+                        "SELECT DISTINCT rule FROM unstale.dead_letters WHERE dead_at IS NOT NULL ORDER BY rule")
+                    #expect(dead.map { $0.text(0) } == names.filter { !["large", "missing"].contains($0) })
+                    #expect(worker.count("larger than max_bytes") == 1)
+                    let counts = try await site.rewarms()
+                    #expect(counts["tooLarge"] == 20 && counts["absent"] == 20 && counts["stored"] == 20)
+                }
+            }
+        }
+    }
+
+    /// Once its loader works again, a dead letter is loaded.
+    @Test func redrive() async throws {
+        let rules = Items.rules(
+            "sql: \"select 10 / (i.price - 1)::int from items i where i.id = :id\", ttl: 1h, when: exists")
+        try await Site.withItems(rules: rules) { site, _ in
+            try await site.withWorker(["--attempts", "1"]) { worker in
+                let application = try await site.connect()
+                // One that fails doesn't spoil the others of its query.
+                try await application.sql(
+                    "UPDATE items SET price = CASE id WHEN 3 THEN 1 ELSE 6 END, name = '' WHERE id < 6")
+                for id in [1, 2, 4, 5] { try await site.wait(for: "item:\(id)", toBe: "2") }
+                try await site.wait(for: "item:3", toBe: nil)
+                try await worker.wait(for: "An action failed")
+                try await application.sql(
+                    "SET session_replication_role = replica; UPDATE items SET price = 3 WHERE id = 3")
+                #expect(try await site.unstale(["dead-letters", "show", "1"]).contains("item:3"))
+                try await site.unstale(["dead-letters", "redrive", "--all"])
+                try await site.wait(for: "item:3", toBe: "5")
+            }
+        }
+    }
+
+    /// The application fills its cache when it is asked to; the old entry is gone before.
+    @Test func touch() async throws {
+        let respond: @Sendable (HTTPPeer.Request) -> [HTTPPeer.Step] = { _ in
+            [.hold, .send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")]
+        }
+        try await HTTPPeer.with(respond: respond) { peer in
+            let rules = Items.rules(
+                """
+                touch: true, when: exists, http: {url: "http://127.0.0.1:\(peer.port)/items/{name}?a=1",
+                    headers: {X-Cache-Bypass: "1", X-Item: "no {id}"}}
+                """)
+            try await Site.withItems(rules: rules) { site, _ in
+                try await site.withWorker { _ in
+                    try await site.connect().sql("UPDATE items SET name = 'a b/é', price = 2 WHERE id = 1")
+                    try await eventually("the application is asked") { peer.holding == 1 }
+                    #expect(try await !site.cache().has("item:1"))
+                    try await site.cache().set([Key("item:1"): "filled"])
+                    let request = try #require(peer.requests.first).text
+                    #expect(request.hasPrefix("GET /items/a%20b%2F%C3%A9?a=1 HTTP/1.1\r\n"))
+                    #expect(request.contains("X-Cache-Bypass: 1\r\n") && request.contains("X-Item: no 1\r\n"))
+                    peer.release()
+                    try await site.waitUntilServed()
+                    #expect(try await site.cache().send("GET", "item:1") == .bulk(Array("filled".utf8)))
+                }
+            }
+        }
+    }
+
+    /// A worker that is told to stop leaves no entry stale behind it.
+    @Test func stoppedWhileLoading() async throws {
+        let rules = Items.rules("sql: \"select 'new' from pg_sleep(8)\", ttl: 1h, deadline: 20s, when: exists")
+        try await Site.withItems(rules: rules) { site, _ in
+            let worker = try site.startWorker()
+            try await worker.waitUntilServing()
+            let application = try await site.connect()
+            try await application.sql("UPDATE items SET price = 2 WHERE id = 1")
+            try await eventually("the load is under way") { try await site.cache().has("unstale:load:item:1") }
+            let start = ContinuousClock.now
+            #expect(try await worker.terminate() == 0)
+            #expect(.now - start < .seconds(5))
+            #expect(try await !site.cache().has("item:1"))
+            #expect(
+                try await application.value("SELECT action ->> 'rewarm' IS NOT NULL FROM unstale.dead_letters") == "t")
+        }
+    }
+
+    // MARK: How
+
+    /// From the commit until the key is gone, a few hundred times.
+    private func deleteLatencies(_ site: Site) async throws -> [Duration] {
+        let (application, cache) = (try await site.connect(), try await site.cache())
+        var latencies: [Duration] = []
+        for n in 1...300 {
+            try await cache.set("user:\(n % 200 + 1)")
+            try await application.sql("UPDATE users SET name = name || 'x' WHERE id = '\(n % 200 + 1)'")
+            let start = ContinuousClock.now
+            while try await cache.has("user:\(n % 200 + 1)") {
+                guard .now - start < .seconds(10) else { throw TestError("a delete took ten seconds") }
+            }
+            latencies.append(.now - start)
+        }
+        return latencies
+    }
+
+    private func percentile(_ latencies: [Duration]) -> Duration {
+        latencies.sorted()[latencies.count * 99 / 100]
+    }
+}

@@ -10,6 +10,7 @@ import Testing
         CREATE TABLE items (id int PRIMARY KEY, name text);
         CREATE SCHEMA "Private Data";
         CREATE TABLE "Private Data"."The Orders" (id int, item_id int);
+        CREATE TABLE loaded (id int);
         CREATE VIEW "Private Data".recent AS SELECT * FROM "Private Data"."The Orders";
         """
     private static let rules = """
@@ -18,6 +19,9 @@ import Testing
           table: items
           lookup: select o.id as order from "Private Data".recent o where o.item_id = :id
           delete: {keys: ['o:{order}']}
+        - name: w
+          table: items
+          rewarm: [{key: 'w:{id}', sql: 'select count(*) from loaded where id = :id', ttl: 1h}]
         """
 
     @Test func theApplicationNeedsNone() async throws {
@@ -69,6 +73,10 @@ import Testing
                 let rows = try await worker.query(
                     lookup.sql, [.texts([Array("1".utf8)])], doing: "the lookup")
                 #expect(rows.first?.text(1) == "7")
+                let loader = try #require(state.loaders["w"]?[0])
+                let loaded = try await worker.query(
+                    loader.sql, [.texts([Array("1".utf8)])], doing: "the loader")
+                #expect(loaded.first?.text(2) == "\\x30")
                 try await keepsItsLedger(worker)
                 let doorbell = Doorbell(
                     .init(listener: worker, lock: try await captured.database.connect(as: role)))

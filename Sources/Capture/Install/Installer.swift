@@ -116,43 +116,46 @@ public struct Installer: Sendable {
                     summary: "grant the worker's rights on the schema unstale to \(role)",
                     sql: Schema.grants(to: SQL.identifier(role))))
         }
-        for object in try await lookupObjects(rules, check, role: role) {
+        for object in try await readObjects(rules, check, role: role) {
             steps.append(
                 InstallPlan.Step(
-                    summary: "grant \(object) to \(role), for lookups",
+                    summary: "grant \(object) to \(role), for lookups and loaders",
                     sql: Rights.grant(object: object, role: role)))
         }
         return steps
     }
 
-    /// What lookups read and the role may not: found by making a view of each, which lists what it depends on.
-    private func lookupObjects(_ rules: RuleSet, _ check: RulesCheck, role: String) async throws -> [String] {
+    /// What lookups and loaders read and the role may not: found by making a view of each, which lists what it
+    /// depends on.
+    private func readObjects(_ rules: RuleSet, _ check: RulesCheck, role: String) async throws -> [String] {
         var objects: Set<String> = []
         for rule in rules.rules {
-            guard let shape = check.shapes[rule.table.value],
-                let lookup = LookupStatement(rule: rule, types: shape.types)
-            else { continue }
-            let rows = try await dependencies(of: lookup, rule: rule.name.value, role: role)
-            for row in rows {
-                guard let schema = row.text(0), let name = row.text(1) else { continue }
-                if !row.bool(2) { objects.insert(Rights.usage(schema)) }
-                if !row.bool(3) { objects.insert(Rights.select(TableName(schema: schema, name: name))) }
+            guard let shape = check.shapes[rule.table.value] else { continue }
+            let lookup = LookupStatement(rule: rule, types: shape.types)
+            let loaders = try await Catalog(connection: connection).loaders(
+                of: rule, on: shape, lookup: lookup)
+            for query in [lookup?.bareSQL].compactMap(\.self) + loaders.values.map(\.bareSQL) {
+                for row in try await dependencies(of: query, rule: rule.name.value, role: role) {
+                    guard let schema = row.text(0), let name = row.text(1) else { continue }
+                    if !row.bool(2) { objects.insert(Rights.usage(schema)) }
+                    if !row.bool(3) { objects.insert(Rights.select(TableName(schema: schema, name: name))) }
+                }
             }
         }
         return objects.sorted()
     }
 
-    /// The relations that a lookup names, and whether the role may use their schemas and read them.
+    /// The relations that a query names, and whether the role may use their schemas and read them.
     private func dependencies(
-        of lookup: LookupStatement, rule: String, role: String
+        of query: String, rule: String, role: String
     ) async throws(PostgresError) -> Rows {
-        let doing = "finding out what the lookup of '\(rule)' reads"
+        let doing = "finding out what the rule '\(rule)' reads"
         do throws(PostgresError) {
             try await connection.script(
                 """
                 BEGIN;
-                CREATE TEMPORARY VIEW unstale_lookup AS SELECT 1 AS one FROM (
-                \(lookup.bareSQL)
+                CREATE TEMPORARY VIEW unstale_query AS SELECT 1 AS one FROM (
+                \(query)
                 ) AS result
                 """, doing: doing)
             let rows = try await connection.query(
@@ -164,7 +167,7 @@ public struct Installer: Sendable {
                     AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.ev_class
                 JOIN pg_catalog.pg_class c ON c.oid = d.refobjid
                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                WHERE r.ev_class = 'pg_temp.unstale_lookup'::regclass
+                WHERE r.ev_class = 'pg_temp.unstale_query'::regclass
                 """, [.text(role)], doing: doing)
             try await connection.script("ROLLBACK", doing: doing)
             return rows

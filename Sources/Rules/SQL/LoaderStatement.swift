@@ -9,6 +9,8 @@ public struct LoaderStatement: Sendable, Hashable {
     public let sql: String
     /// How many arrays are to be bound: at least one, which counts the entries where there is no parameter.
     public let arrayCount: Int
+    /// The loader's query with a null for each parameter: for asking the server about it.
+    public let bareSQL: String
 
     /// The statement of an entry; nil where it is not loaded by a query.
     ///
@@ -18,6 +20,7 @@ public struct LoaderStatement: Sendable, Hashable {
         arrayCount = max(1, query.parameters.count)
         let arrays = (1...arrayCount).map { "$\($0)::text[]" }.joined(separator: ", ")
         let names = (1...arrayCount).map { "p\($0)" }.joined(separator: ", ")
+        bareSQL = query.render { "(NULL::\(type(query.parameters[$0])))" }
         // LIMIT and OFFSET keep the planner from evaluating the value once for each place where it is named.
         sql = """
             SELECT input.number, octet_length(value.bytes),

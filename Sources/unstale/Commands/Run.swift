@@ -28,10 +28,14 @@ struct Run: AsyncParsableCommand {
             "Attempts of an action that fails, the first included [UNSTALE_ATTEMPTS, attempts]; default: 5."))
     var attempts: String?
 
+    @Flag(help: "Fence every delete, whatever the rules say [UNSTALE_FENCE, fence].")
+    var fence = false
+
     func run() async throws {
         var flags = capture.flags
         flags["grace.period"] = gracePeriod
         flags["attempts"] = attempts
+        if fence { flags["fence"] = "true" }
         let settings = try await Settings(options, flags)
         let rules = try settings.rules()
         let logger = try settings.logger()
@@ -42,6 +46,7 @@ struct Run: AsyncParsableCommand {
         worker.captureCheckInterval = try settings.duration(
             "check.interval", default: worker.captureCheckInterval)
         let redis = try settings.redis()
+        let target = TargetOptions(fencesAll: try settings.truth("fence"))
         let (captureSettings, lockTimeout) = (try settings.capture(), try settings.lockTimeout())
         if install {
             let connection = try await PostgresConnection.connect(worker.postgres)
@@ -59,7 +64,8 @@ struct Run: AsyncParsableCommand {
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(
-                        service: Worker(rules: rules.rules, settings: worker, redis: redis, logger: logger),
+                        service: Worker(
+                            rules: rules.rules, settings: worker, redis: redis, targetOptions: target, logger: logger),
                         successTerminationBehavior: .gracefullyShutdownGroup)
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

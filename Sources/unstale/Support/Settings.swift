@@ -10,7 +10,7 @@ import Rules
 struct Settings {
     /// All that there are.
     static let names = [
-        "always", "attempts", "check.interval", "database.url", "grace.period", "lock.timeout", "log.format",
+        "always", "attempts", "check.interval", "database.url", "fence", "grace.period", "lock.timeout", "log.format",
         "log.level", "pace", "redis.url", "replay.window", "row.limit", "rules", "wake", "worker.role",
     ]
 

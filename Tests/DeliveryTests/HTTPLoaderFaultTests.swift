@@ -119,11 +119,7 @@ import Testing
     }
 
     @Test func refusedConnection() async throws {
-        let port = try await HTTPPeer.with { _ in
-            []
-        } _: {
-            $0.port
-        }
+        let port = try HTTPPeer.unusedPort()
         try await withLoader { loader in
             let start = ContinuousClock.now
             for host in ["127.0.0.1:\(port)", "localhost:\(port)"] {
@@ -136,11 +132,7 @@ import Testing
     }
 
     @Test func refusedOnceAndThenFound() async throws {
-        let port = try await HTTPPeer.with { _ in
-            []
-        } _: {
-            $0.port
-        }
+        let port = try HTTPPeer.unusedPort()
         try await withLoader { loader in
             #expect(await loader.load("http://127.0.0.1:\(port)/").reason?.hasSuffix("connection refused") == true)
             try await HTTPPeer.with(port: port) { _ in
@@ -170,10 +162,13 @@ import Testing
             [answer()]
         } _: { peer in
             try await withLoader { loader in
-                let reason = try #require(await loader.load(peer.url(), [.init(name, value)]).reason)
-                #expect(!reason.contains(where: \.isNewline) && !reason.contains("\0"))
+                let reason =
+                    name == "X-A"
+                    ? "the value of the header X-A has a line break or another control character"
+                    : "a header's name has a character that no header's name may have"
+                #expect(await loader.load(peer.url(), [.init(name, value)]) == .failed(reason))
                 let latin = HTTPCall.Header(name: "X-A", value: [0xfc])
-                #expect(await loader.load(peer.url(), [latin]).reason == "the value of the header X-A isn't UTF-8")
+                #expect(await loader.load(peer.url(), [latin]) == .failed("the value of the header X-A isn't UTF-8"))
                 #expect(peer.accepted == 0, "nothing was sent")
             }
         }
@@ -194,13 +189,15 @@ import Testing
                     #expect(ContinuousClock.now - start < .seconds(5))
                     try await eventually("end of the connection") { peer.open == 0 }
                 }
-                let before = peer.requests.count
-                let load = Task {
-                    withUnsafeCurrentTask { $0?.cancel() }
-                    return await loader.load(peer.url("/never"))
+                let before = peer.accepted
+                for _ in 0..<50 {
+                    let load = Task {
+                        withUnsafeCurrentTask { $0?.cancel() }
+                        return await loader.load(peer.url("/never"))
+                    }
+                    #expect(await load.value == .failed("cancelled"))
                 }
-                #expect(await load.value == .failed("cancelled"))
-                #expect(peer.requests.count == before, "a task that was cancelled before asks nothing")
+                #expect(peer.accepted == before, "a task that was cancelled before asks nothing")
             }
         }
     }

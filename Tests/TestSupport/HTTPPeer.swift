@@ -92,6 +92,9 @@ public final class HTTPPeer: Sendable {
         return number
     }
 
+    /// A port of 127.0.0.1 at which nobody listens.
+    public static func unusedPort() throws -> Int { try ServerProcess.freePort() }
+
     /// The port it listens on.
     public var port: Int { listener.withLock { $0?.localAddress?.port } ?? 0 }
 

@@ -161,7 +161,8 @@ final class HTTPLoader: Sendable {
             timeout: .init(connect: Self.connectTimeout), decompression: .disabled)
         configuration.httpVersion = .http1Only
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
-        // A refused connection is told at once: the caller has a backoff of its own.
+        // A failure is told at once: the caller has a backoff of its own. With one here too the client would trap when
+        // a connection that it was told not to use is closed.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.http1_1ConnectionDebugInitializer = { [isForbidden] channel in
             Self.admit(channel) { isForbidden($0) && !allowed.contains($0) }

@@ -78,6 +78,9 @@ public final class Target: Sendable {
         return replies
     }
 
+    /// Returns when the target takes commands.
+    func waitUntilUsable() async throws(CancellationError) { _ = try await link.connection() }
+
     /// As many of the first commands as make a pipeline; one at least.
     private static func pipeline(_ commands: ArraySlice<RedisCommand>, bytes limit: Int) -> ArraySlice<RedisCommand> {
         var bytes = 0

@@ -96,6 +96,8 @@ public final class Rewarmer: Sendable {
     func accept(_ calls: [RewarmCall]) async throws(CancellationError) -> RewarmJob {
         let job = RewarmJob(calls.count)
         guard !calls.isEmpty else { return job }
+        // Nothing is queued behind a target that is down, for it would pile up there.
+        try await target.waitUntilUsable()
         let sorted = try await sort(calls)
         for _ in 0..<sorted.absent { job.settle(nil) }
         let isStopping = state.withLock { $0.isStopping }

@@ -91,7 +91,7 @@ import Testing
                 }
                 #expect(peer.requests.count == 6)
                 #expect(Set(peer.requests.map(\.connection)).count == 1, "however the address is written")
-                #expect(peer.accepted == 10)
+                try await eventually("the refused connections") { peer.accepted == 10 }
             }
         }
     }

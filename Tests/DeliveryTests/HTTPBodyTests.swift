@@ -106,7 +106,7 @@ import Testing
             [.send(head), .hold, .send("none")]
         } _: { peer in
             try await withLoader { loader in
-                for _ in 0..<3 {
+                for _ in 0..<20 {
                     let load = Task { await loader.load(peer.url()) }
                     try await eventually("the request") { peer.holding == 1 }
                     peer.release()

@@ -64,33 +64,25 @@ import Testing
     }
 
     @Test(arguments: [
-        ([HTTPPeer.Step.hold], "no answer within 2.0 seconds"),
-        ([.send("HTTP/1.1 200 OK\r\nX:")], "no answer within 2.0 seconds"),
-        ([.send(half)], "no end of the answer within 2.0 seconds"),
-        ([.send(halfChunked)], "no end of the answer within 2.0 seconds"),
+        ([HTTPPeer.Step.hold], "answer"), ([.send("HTTP/1.1 200 OK\r\nX:")], "answer"),
+        ([.send(half)], "end of the answer"), ([.send(halfChunked)], "end of the answer"),
+        ([.send("HTTP/1.1 200 OK\r\n\r\n"), .flood("x")], "end of the answer"),
     ])
-    func hangs(steps: [HTTPPeer.Step], reason: String) async throws {
+    func hangs(steps: [HTTPPeer.Step], awaited: String) async throws {
         try await HTTPPeer.with { _ in
             steps
         } _: { peer in
             try await withLoader { loader in
-                let start = ContinuousClock.now
-                #expect(await loader.load(peer.url(), timeout: .seconds(2)) == .failed(reason))
-                #expect(await loader.touch(peer.url(), timeout: .seconds(2)) == .failed(reason))
-                #expect((.seconds(4) ... .seconds(15)).contains(ContinuousClock.now - start))
-                try await eventually("end of the connections") { peer.open == 0 }
-            }
-        }
-    }
-
-    @Test func oneDeadlineForAllOfADrippingBody() async throws {
-        let head = "HTTP/1.1 200 OK\r\n\r\n"
-        try await HTTPPeer.with { _ in
-            [.send(head), .flood("x")]
-        } _: { peer in
-            try await withLoader { loader in
-                let loaded = await loader.load(peer.url(), maxBytes: 1 << 40, timeout: .seconds(2))
-                #expect(loaded == .failed("no end of the answer within 2.0 seconds"))
+                try await inSomeTime { timeout in
+                    let start = ContinuousClock.now
+                    let loaded = await loader.load(peer.url(), timeout: timeout)
+                    #expect((timeout...timeout + .seconds(20)).contains(ContinuousClock.now - start))
+                    return loaded == .failed("no \(awaited) within \(timeout)")
+                }
+                try await inSomeTime { timeout in
+                    await loader.touch(peer.url(), timeout: timeout) == .failed("no \(awaited) within \(timeout)")
+                }
+                try await eventually("end of the connections") { !peer.isAsked }
             }
         }
     }
@@ -101,7 +93,7 @@ import Testing
             [.send(head)]
         } _: { peer in
             try await withLoader { loader in
-                #expect(await loader.load(peer.url(), timeout: .seconds(2)) == .absent)
+                try await inSomeTime { await loader.load(peer.url(), timeout: $0) == .absent }
             }
         }
     }
@@ -111,9 +103,9 @@ import Testing
         try await withSilentListener { port in
             try await withLoader { loader in
                 let loads = (0..<8).map { _ in
-                    Task { await loader.load("http://127.0.0.1:\(port)/", timeout: .seconds(2)) }
+                    Task { await loader.load("http://127.0.0.1:\(port)/", timeout: .milliseconds(500)) }
                 }
-                for load in loads { #expect(await load.value == .failed("no answer within 2.0 seconds")) }
+                for load in loads { #expect(await load.value == .failed("no answer within 0.5 seconds")) }
             }
         }
     }
@@ -121,13 +113,11 @@ import Testing
     @Test func refusedConnection() async throws {
         let port = try HTTPPeer.unusedPort()
         try await withLoader { loader in
-            let start = ContinuousClock.now
             for host in ["127.0.0.1:\(port)", "localhost:\(port)"] {
                 #expect(
                     await loader.load("http://\(host)/x?y=z")
                         == .failed("connecting to \(host): connection refused"))
             }
-            #expect(ContinuousClock.now - start < .seconds(3), "told at once")
         }
     }
 

@@ -58,6 +58,13 @@ func answer(_ status: String = "200 OK", _ body: String = "") -> HTTPPeer.Step {
     .send("HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
 }
 
+/// Tries with one timeout after the other, each longer, until it comes as expected: how far a load gets in a given
+/// time depends on what else the machine does.
+func inSomeTime(_ isAsExpected: (Duration) async -> Bool) async throws {
+    for timeout in [0.2, 1, 4, 16] where await isAsExpected(.seconds(timeout)) { return }
+    throw TestError("it didn't come as expected in 16 seconds")
+}
+
 /// Lends the port of a listener that accepts nobody, and whose queue is full.
 func withSilentListener(_ body: (Int) async throws -> Void) async throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

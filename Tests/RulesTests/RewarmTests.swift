@@ -118,6 +118,9 @@ import Testing
         ("http: {url: 'http:///a'}", "a URL begins with http://host/"),
         ("http: {url: 'http://u:p@h/a'}", "send a header such as Authorization"),
         ("http: {url: 'http://h/a b'}", "write %XX"),
+        ("http: {url: 'http://h/a/{id}?ids[]=1'}", "write %XX"),
+        ("http: {url: 'http://h/a/{id}#top'}", "write %XX"),
+        ("http: {url: 'http://h/a/%2{id}'}", "two hexadecimal digits"),
         ("http: {url: 'http://h/', headers: {'X Y': a}}", "can't be the name of a header field"),
         (#"http: {url: 'http://h/', headers: {X: "a\r\nB: c"}}"#, "can't have a line end"),
     ])

@@ -107,6 +107,11 @@ public final class HTTPPeer: Sendable {
     /// How many of them are open.
     public var open: Int { state.withLock { $0.connections.count } }
 
+    /// Whether any connection is open on which something was asked.
+    public var isAsked: Bool {
+        state.withLock { state in state.requests.contains { state.connections[$0.connection] != nil } }
+    }
+
     /// How many bytes came; with TLS, through it.
     public var received: Int { state.withLock { $0.received } }
 

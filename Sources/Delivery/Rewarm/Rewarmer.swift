@@ -43,7 +43,9 @@ public final class Rewarmer: Sendable {
         self.logger = logger
         state = Mutex(State(queue: LoadQueue(rules, at: .now)))
         connections = LoaderConnections(postgres, sessionSettings: sessionSettings)
-        http = HTTPLoader()
+        // So many that loads never wait for one another's connections.
+        let requests = rules.flatMap(\.rewarm).filter { $0.sql == nil }.map(\.budget.concurrency)
+        http = HTTPLoader(connections: max(1, requests.reduce(0, +)))
     }
 
     /// What it has done.

@@ -58,8 +58,21 @@ enum TemplateRole {
         if authority.contains(UInt8(ascii: "@")) {
             throw TemplateError(message: "a URL with a user: send a header such as Authorization", offset: 0)
         }
-        if !text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
-            throw TemplateError(message: "a URL has neither spaces nor other than ASCII: write %XX", offset: 0)
+        let path = rest.dropFirst(authority.count)
+        let literal = template.pieces.dropFirst().reduce(into: Array(path)) { literal, piece in
+            if case .text(let text) = piece { literal += text } else { literal.append(UInt8(ascii: "x")) }
+        }
+        if !literal.allSatisfy({ $0 > 0x20 && $0 < 0x7F && !"[]#\\^`{|}\"<>".utf8.contains($0) })
+            || !text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+        {
+            let message = "a URL has no spaces, fragment, brackets or other than ASCII: write %XX"
+            throw TemplateError(message: message, offset: 0)
+        }
+        for (index, byte) in literal.enumerated() where byte == UInt8(ascii: "%") {
+            let digits = literal[(index + 1)...].prefix(2)
+            guard digits.count == 2, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) else {
+                throw TemplateError(message: "a '%' in a URL is followed by two hexadecimal digits", offset: 0)
+            }
         }
     }
 

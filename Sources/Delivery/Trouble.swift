@@ -9,9 +9,10 @@ enum Trouble: Hashable, Sendable {
     case action(String)
 
     /// The first words of the errors by which Redis speaks of itself and not of the key. The last three are a
-    /// Cluster's, which a target is not yet: no key is at fault.
+    /// Cluster's, which a target is not yet: no key is at fault. Full memory (OOM) is not among them: deletes need
+    /// none, and must go on, for entries are read all the time.
     private static let targetCodes: Set<Substring> = [
-        "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "OOM", "MISCONF", "NOREPLICAS",
+        "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS",
         "BUSY",
         "NOAUTH", "WRONGPASS", "NOPERM", "MOVED", "ASK", "CROSSSLOT",
     ]
@@ -30,4 +31,9 @@ enum Trouble: Hashable, Sendable {
 extension RedisReply {
     /// The trouble that it tells of, if any.
     var trouble: Trouble? { if case .error(let error) = self { Trouble(error) } else { nil } }
+
+    /// Whether there was no room for what was to be stored; in a script's error that is somewhere in the middle.
+    var tellsOfFullMemory: Bool {
+        if case .error(let error) = self { error.text.contains("OOM command not allowed") } else { false }
+    }
 }

@@ -5,7 +5,8 @@ import Rules
 /// I/O. A command that fails by its own fault is taken apart, so that one bad key doesn't hold up its neighbours.
 ///
 /// A fenced key gets a new token in the same pipeline, before the command that deletes it: a reader that took the
-/// one before either has stored by then, and its entry is deleted, or can't store any more.
+/// one before either has stored by then, and its entry is deleted, or can't store any more. Where Redis has no room
+/// for a token, the old one is deleted, which keeps the reader from storing just as well.
 struct Unlinking {
     /// The longest string that Redis takes (`proto-max-bulk-len`); for a longer one it hangs up.
     static let maximumKeyLength = 512 << 20
@@ -13,6 +14,8 @@ struct Unlinking {
     private enum Fences {
         case none
         case tokens
+        /// There is no room for tokens, so those that there are are deleted.
+        case removed
         /// Their names would be longer than Redis allows.
         case impossible
     }
@@ -28,7 +31,7 @@ struct Unlinking {
         /// What kept each of its keys from being fenced, when these are its replies.
         func fenceTroubles(_ replies: ArraySlice<RedisReply>) -> [Trouble?] {
             switch fences {
-            case .none: keys.map { _ in nil }
+            case .none, .removed: keys.map { _ in nil }
             case .tokens: replies.dropLast().map(\.trouble)
             case .impossible: keys.map { _ in .action("the name of the key's fence is longer than Redis allows") }
             }
@@ -37,7 +40,16 @@ struct Unlinking {
         /// About what its commands take.
         var bytes: Int {
             let keyBytes = keys.reduce(0) { $0 + $1.bytes.count }
-            return fences == .tokens ? 2 * keyBytes + keys.count * (Fence.prefix.count + Fence.tokenLength) : keyBytes
+            return switch fences {
+            case .none, .impossible: keyBytes
+            case .tokens: 2 * keyBytes + keys.count * (Fence.prefix.count + Fence.tokenLength)
+            case .removed: 2 * keyBytes + keys.count * Fence.prefix.count
+            }
+        }
+
+        /// What its last command deletes.
+        var deleted: [[UInt8]] {
+            fences == .removed ? keys.map { Fence.key(of: $0).bytes } + keys.map(\.bytes) : keys.map(\.bytes)
         }
     }
 
@@ -73,7 +85,7 @@ struct Unlinking {
         let token = next.contains { $0.fences == .tokens } ? Fence.token(using: &random) : []
         for chunk in next {
             if chunk.fences == .tokens { commands += chunk.keys.map { Fence.renewal(of: $0, token: token) } }
-            commands.append(RedisCommand("UNLINK", chunk.keys.map(\.bytes)))
+            commands.append(RedisCommand("UNLINK", chunk.deleted))
         }
         return commands
     }
@@ -95,6 +107,7 @@ struct Unlinking {
     private mutating func settle(_ chunk: Chunk, _ replies: ArraySlice<RedisReply>) -> [Chunk] {
         guard chunk.fences == .impossible || replies.contains(where: { $0.trouble != nil }) else { return [] }
         if replies.contains(where: { $0.trouble?.isTargets == true }) { return [chunk] }
+        if replies.contains(where: \.tellsOfFullMemory) { return [Chunk(keys: chunk.keys, fences: .removed)] }
         let deletion = replies.last?.trouble
         if deletion != nil, chunk.keys.count > 1 {
             return chunk.keys.indices.map { Chunk(keys: chunk.keys[$0...$0], fences: chunk.fences) }

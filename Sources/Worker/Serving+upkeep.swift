@@ -69,7 +69,7 @@ extension Serving {
         guard capture.wake == start.capture.wake,
             capture.lookups.mapValues(\.sql) == start.capture.lookups.mapValues(\.sql)
         else { throw SessionIsOutdated() }
-        parts.rewarmer.use(capture.loaders)
+        parts.rewarmer.use(capture.loaders, prepared: capture.wake == .notify)
         planning.reload(capture.manifests)
         report(upkeep.withLock { $0.examined(capture, at: .now) })
     }

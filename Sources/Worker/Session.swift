@@ -55,7 +55,7 @@ struct Session: Sendable {
         let capture = try await CaptureState.read(rules, ledger.connection)
         // A standby may have waited for days.
         guard capture.wake == wake else { throw SessionIsOutdated() }
-        rewarmer.use(capture.loaders)
+        rewarmer.use(capture.loaders, prepared: wake == .notify)
         var lookups: LookupRunner?
         if !capture.lookups.isEmpty {
             let connection = try await connect()

@@ -7,6 +7,7 @@ import Testing
         ("http://a", "a"), ("HTTP://a/", "a"), ("https://a.example:8443/b?c", "a.example:8443"),
         ("http://127.0.0.1:8000/", "127.0.0.1:8000"), ("http://[::1]:80/", "[::1]:80"),
         ("http://[fe80::1]?a", "[fe80::1]"),
+        ("http://a/b..c/.d/e./...?/../", "a"), ("http://a/%2E%2Eb/%2f", "a"),
         ("http://a?b@c", "a"), ("http://my_app-1.local.:65535/@:", "my_app-1.local.:65535"), ("http://a:1", "a:1"),
     ])
     func good(text: String, authority: String) throws {
@@ -35,6 +36,9 @@ import Testing
         ("http://a/%", "hexadecimal"), ("http://a/%4", "hexadecimal"),
         ("http://a/%zz", "hexadecimal"),
         ("http://a/%4g", "hexadecimal"), ("http://a/?%", "hexadecimal"),
+        ("http://a/b/../c", "segment"), ("http://a/..", "segment"), ("http://a/./b", "segment"),
+        ("http://a/b/%2e%2E/c", "segment"), ("http://a/.%2e?c", "segment"), ("http://a/b%2F..%2Fc", "segment"),
+        ("http://a/..%5cb", "segment"),
     ])
     func bad(text: String, reason: String) throws {
         let error = try #require(throws: HTTPFailure.self) { _ = try HTTPURL(Array(text.utf8)) }

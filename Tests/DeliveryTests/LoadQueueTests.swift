@@ -169,6 +169,25 @@ import Testing
         #expect(accepted(20..<30) == [20, 21])
     }
 
+    /// While what is late can't be deleted, as Redis is down, changes that go on don't fill the memory.
+    @Test func whatIsLateCountsUntilItIsDeleted() throws {
+        var now = ContinuousClock.now
+        var queue = LoadQueue<Int>(try rules(), at: now)
+        var late: [LoadQueue<Int>.Late] = []
+        for id in 0..<100 {
+            _ = queue.add(call(1, 0, "c:\(id % 5)"), waiter: id, at: now)
+            now += .seconds(2)
+            // The loads never end.
+            late += queue.advance(to: now).late
+        }
+        #expect(late.count == 4)
+        let isAccepted = queue.add(call(1, 0, "c:0"), waiter: 100, at: now)
+        #expect(!isAccepted)
+        queue.deleted(late.map { LaneID($0.call) })
+        let isAcceptedNow = queue.add(call(1, 0, "c:0"), waiter: 101, at: now)
+        #expect(isAcceptedNow)
+    }
+
     @Test func inAHurryWhatHasNotBegunIsLateAtOnce() throws {
         let now = ContinuousClock.now
         var queue = LoadQueue<Int>(try rules(), at: now)

@@ -8,7 +8,7 @@ import Testing
         "LOADING Redis is loading the dataset in memory",
         "READONLY You can't write against a read only replica.",
         "MASTERDOWN Link with MASTER is down", "CLUSTERDOWN The cluster is down", "TRYAGAIN Multiple keys",
-        "OOM command not allowed when used memory > 'maxmemory'.", "MISCONF Redis is configured to save RDB",
+        "MISCONF Redis is configured to save RDB",
         "NOREPLICAS Not enough good replicas to write.", "BUSY Redis is busy running a script.",
         "NOAUTH Authentication required.", "WRONGPASS invalid username-password pair",
         "MOVED 3999 127.0.0.1:6381",
@@ -20,7 +20,7 @@ import Testing
 
     @Test(arguments: [
         "WRONGTYPE Operation against a key", "ERR value is not an integer", "ERR", "",
-        "BUSYKEY Target key exists",
+        "BUSYKEY Target key exists", "OOM command not allowed when used memory > 'maxmemory'.",
         "loading",
     ])
     func ofTheAction(text: String) {

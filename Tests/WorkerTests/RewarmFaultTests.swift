@@ -106,6 +106,74 @@ import Testing
         }
     }
 
+    /// A connection that has ended while nobody needed it is no failure of a loader.
+    @Test func endedConnections() async throws {
+        try await Site.withItems { site, _ in
+            try await site.withWorker { worker in
+                let application = try await site.connect()
+                try await application.sql("UPDATE items SET price = 2 WHERE id = 1")
+                try await site.wait(for: "item:1", toBe: #"{"id":1,"name":"item 1","price":2.00}"#)
+                let loader = try #require(
+                    try await application.value(
+                        """
+                        SELECT pid FROM pg_stat_activity
+                        WHERE datname = current_database() AND application_name <> 'test'
+                        ORDER BY backend_start DESC LIMIT 1
+                        """))
+                try await application.sql("SELECT pg_terminate_backend(\(loader))")
+                try await eventually("it has ended") {
+                    try await application.value("SELECT count(*) FROM pg_stat_activity WHERE pid = \(loader)") == "0"
+                }
+                try await application.sql("UPDATE items SET price = 3 WHERE id = 1")
+                try await site.wait(for: "item:1", toBe: #"{"id":1,"name":"item 1","price":3.00}"#)
+                try await site.waitUntilServed()
+                #expect(worker.count("An action failed") == 0)
+            }
+        }
+    }
+
+    /// Without room in Redis nothing is stored, everything stale goes, and nothing else is held up.
+    @Test(arguments: ["always", "exists"]) func fullMemory(when: String) async throws {
+        let rules = Items.rules("sql: select 'new' || :price, ttl: 1h, when: \(when)") + """
+
+              - {name: user, table: users, delete: {keys: ["user:{id}"]}}
+            """
+        try await Site.withItems(rules: rules, schema: Users.schema) { site, _ in
+            try await site.withWorker { worker in
+                let (application, cache) = (try await site.connect(), try await site.cache())
+                try await cache.set("user:1")
+                try await cache.send("CONFIG", "SET", "maxmemory", "1")
+                try await application.sql("UPDATE items SET price = 2 WHERE id <= 50")
+                for id in 1...50 { try await site.wait(for: "item:\(id)", toBe: nil) }
+                try await application.sql("UPDATE users SET name = 'new' WHERE id = '1'")
+                try await site.wait(for: "user:1", toBe: nil)
+                try await site.waitUntilServed()
+                #expect(worker.count("Redis is waited for") == 0)
+                #expect(worker.count("An action failed") == 0)
+                try await cache.send("CONFIG", "SET", "maxmemory", "0")
+                try await application.sql("UPDATE items SET price = 3 WHERE id = 60")
+                try await site.wait(for: "item:60", toBe: "new3.00")
+            }
+        }
+    }
+
+    /// Whoever can't say how warm an entry is must not leave it stale.
+    @Test func unknownHeat() async throws {
+        let rules = Items.rules("sql: select 'new', ttl: 1h, when: hot")
+        try await Site.withItems(rules: rules) { site, redis in
+            try await FaultProxy.with(to: redis.port) { proxy in
+                var site = site
+                site.cacheURL = site.redis
+                site.redis = "redis://127.0.0.1:\(proxy.port)"
+                proxy.poison(Array("IDLETIME".utf8), with: "ERR unknown subcommand")
+                try await site.withWorker { _ in
+                    try await site.connect().sql("UPDATE items SET price = 2 WHERE id = 1")
+                    try await site.wait(for: "item:1", toBe: nil)
+                }
+            }
+        }
+    }
+
     /// The application fills its cache when it is asked to; the old entry is gone before.
     @Test func touch() async throws {
         let respond: @Sendable (HTTPPeer.Request) -> [HTTPPeer.Step] = { _ in

@@ -109,6 +109,33 @@ import Testing
         }
     }
 
+    /// A cast to `character` or to `bit` without a length would cut a lookup's value to its first character.
+    @Test func aLookupsValueIsBoundWhole() async throws {
+        let rules = """
+            version: 1
+            rules:
+              - name: line
+                table: lines
+                lookup: select c.code, c.flags from codes c where c.item_id = :item_id
+                rewarm:
+                  - key: "item:{code}"
+                    sql: select c.label || :flags::text from codes c where c.code = :code
+                    ttl: 1h
+            """
+        let schema = """
+            CREATE TABLE codes (item_id int PRIMARY KEY, code char(4), flags bit(3), label text);
+            INSERT INTO codes VALUES (1, 'A', '111', 'wrong '), (2, 'ABCD', '101', 'right ');
+            CREATE TABLE lines (id int PRIMARY KEY, item_id int);
+            INSERT INTO lines VALUES (1, 2)
+            """
+        try await Site.withItems(rules: rules, schema: schema) { site, _ in
+            try await site.withWorker { _ in
+                try await site.connect().sql("UPDATE lines SET id = 2")
+                try await site.wait(for: "item:ABCD", toBe: "right 101")
+            }
+        }
+    }
+
     @Test(arguments: [
         ("allkeys-lru", "max_idle: 1h", true), ("allkeys-lru", "max_idle: 1s", false),
         ("allkeys-lfu", "min_frequency: 1", true), ("allkeys-lfu", "min_frequency: 200", false),
@@ -130,6 +157,34 @@ import Testing
                 try await site.wait(for: "item:1", toBe: isHot ? "new" : nil)
                 try await site.waitUntilServed()
                 #expect(try await !cache.has("item:150"))
+            }
+        }
+    }
+
+    /// A setting that a query makes is over with it: others find the session as it was.
+    @Test func queriesLeaveNothingInTheSession() async throws {
+        let query = "select coalesce(current_setting('my.seen', true), '') || set_config('my.seen', 'x', false)"
+            + " || set_config('default_transaction_read_only', 'off', false) || set_config('search_path', 'a', false)"
+            + " || :price"
+        try await Site.withItems(rules: Items.rules("sql: \"\(query)\", ttl: 1h")) { site, _ in
+            try await site.withWorker { _ in
+                for price in 2...4 {
+                    try await site.connect().sql("UPDATE items SET price = \(price) WHERE id = 1")
+                    try await site.wait(for: "item:1", toBe: "xoffa\(price).00")
+                }
+            }
+        }
+    }
+
+    /// Behind a pooler, for which polling is meant, the next query finds another session, and there what some other
+    /// rule has prepared under the same name.
+    @Test(arguments: [("notify", "1"), ("poll", "0")])
+    func statementsAreKeptInSessionsOfTheirOwn(wake: String, count: String) async throws {
+        let rules = Items.rules("sql: select count(*) from pg_prepared_statements, ttl: 1h")
+        try await Site.with(rules: rules, schema: Items.schema, install: ["--wake", wake]) { site, _ in
+            try await site.withWorker { _ in
+                try await site.connect().sql("UPDATE items SET price = 2 WHERE id = 1")
+                try await site.wait(for: "item:1", toBe: count)
             }
         }
     }

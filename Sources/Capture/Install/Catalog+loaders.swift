@@ -30,7 +30,8 @@ extension Catalog {
         of columns: [String], in lookup: LookupStatement, doing: String
     ) async throws(PostgresError) -> [String: String] {
         guard !columns.isEmpty else { return [:] }
-        let list = columns.map { "pg_typeof(result.\(SQL.identifier($0)))::text" }.joined(separator: ", ")
+        // Without a modifier: `character` in a cast is one character, and its name in full is `bpchar`.
+        let list = columns.map { "format_type(pg_typeof(result.\(SQL.identifier($0))), -1)" }.joined(separator: ", ")
         let rows = try await connection.query(
             "SELECT \(list) FROM (SELECT) AS one LEFT JOIN (\n\(lookup.bareSQL)\n) AS result ON false",
             doing: doing)

@@ -18,6 +18,29 @@ struct HTTPURL {
         guard !text.dropFirst(scheme.count + authority.count).contains(where: { $0 == "[" || $0 == "]" }) else {
             throw Self.unencoded
         }
+        let path = text.utf8.dropFirst(scheme.utf8.count + authority.utf8.count).prefix { $0 != UInt8(ascii: "?") }
+        guard !Self.hasDotSegment(path) else {
+            throw HTTPFailure("the URL has a segment . or .., which could lead anywhere")
+        }
+    }
+
+    /// Whether a path, as a server may decode it, has a segment that means another one: whoever writes a row must not
+    /// choose which of the application's pages is asked.
+    private static func hasDotSegment(_ path: Substring.UTF8View) -> Bool {
+        var decoded: [UInt8] = []
+        var rest = Array(path)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                decoded.append(byte)
+                continue
+            }
+            // Two hexadecimal digits follow, which was checked.
+            let digits = String(decoding: rest.prefix(2), as: UTF8.self)
+            decoded.append(UInt8(digits, radix: 16) ?? byte)
+            rest = rest.dropFirst(2)
+        }
+        return decoded.split(whereSeparator: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") })
+            .contains { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }
     }
 
     private static let unencoded = HTTPFailure("the URL has a byte that must be percent-encoded")

@@ -27,6 +27,8 @@ struct Lane: Sendable {
     var batchSize: Int
     /// Entries that wait, those that wait for their time included.
     var waiting = 0
+    /// Entries that were given up, and are not deleted yet: while Redis is down they become no fewer.
+    var leaving = 0
     /// Loads under way.
     var running = 0
     /// Changes in about the last second.
@@ -58,6 +60,9 @@ struct Lane: Sendable {
     /// Whether entries go stale so often that loads are to be saved: more than 200 times a second.
     var isBusy: Bool { recent > 200 }
 
+    /// Whether so many entries are yet to be deleted that no more can be taken on.
+    var isBehind: Bool { leaving >= budget.queue }
+
     /// Whether another load may begin.
     var hasRoom: Bool { running < budget.concurrency }
 
@@ -66,7 +71,7 @@ struct Lane: Sendable {
         let earned = (now - refilledAt) / .seconds(1) * Double(budget.rate)
         allowance = min(Double(budget.queue), allowance + earned)
         refilledAt = now
-        guard waiting < budget.queue, allowance >= 1 else { return false }
+        guard waiting + leaving < budget.queue, allowance >= 1 else { return false }
         allowance -= 1
         waiting += 1
         return true

@@ -100,6 +100,7 @@ struct LoadQueue<Waiter> {
             entry.demand = demand
             wait(&entry, lane, now)
         case .loading:
+            guard before != nil || !lane.isBehind else { return false }
             entry.again = merged(entry.again, demand)
         case .waiting, .ready:
             entry.demand = merged(entry.demand, demand)
@@ -163,6 +164,11 @@ struct LoadQueue<Waiter> {
         if let batchSize { lanes[lane]?.batchSize = batchSize }
     }
 
+    /// Entries of these loaders that were late are deleted.
+    mutating func deleted(_ late: [LaneID]) {
+        for id in late { lanes[id]?.leaving -= 1 }
+    }
+
     /// Brings the deadlines forward: what has not begun is late now, what has may go on until then.
     mutating func hurry(until then: ContinuousClock.Instant, at now: ContinuousClock.Instant) {
         for (key, entry) in entries {
@@ -198,10 +204,12 @@ struct LoadQueue<Waiter> {
     private mutating func ring(_ key: Key, _ now: ContinuousClock.Instant, _ late: inout [Late]) {
         guard var entry = entries[key] else { return }
         if let demand = entry.again, demand.deadline <= now {
+            lanes[LaneID(demand.call)]?.leaving += 1
             late.append(Late(call: demand.call, waiters: demand.waiters, hasBegun: true))
             entry.again = nil
         }
         if let demand = entry.demand, demand.deadline <= now {
+            lanes[LaneID(demand.call)]?.leaving += 1
             late.append(Late(call: demand.call, waiters: demand.waiters, hasBegun: entry.hasBegun))
             entry.demand = nil
             if entry.phase != .loading {

@@ -12,7 +12,7 @@ public struct RewarmStatistics: Hashable, Sendable, Codable {
     public var tooLarge = 0
     /// … as a newer change came while they were being loaded.
     public var superseded = 0
-    /// … as the budget was used up.
+    /// … as the budget was used up, or Redis' memory.
     public var overBudget = 0
     /// … as they were not loaded by their deadline.
     public var late = 0

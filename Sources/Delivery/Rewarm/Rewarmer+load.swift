@@ -6,7 +6,7 @@ import Rules
 extension Rewarmer {
     /// What became of an entry.
     fileprivate enum Outcome {
-        case stored, absent, tooLarge, superseded
+        case stored, absent, tooLarge, superseded, noRoom
         case failed(String)
     }
 
@@ -54,10 +54,11 @@ extension Rewarmer {
         switch rewarm.loader {
         case .sql:
             let entry = calls[0].entry
-            guard let statement = state.withLock({ $0.statements[rule]?[entry] }) else {
+            let (found, prepares) = state.withLock { ($0.statements[rule]?[entry], $0.prepares) }
+            guard let statement = found else {
                 return calls.map { _ in .failed("the loader of the rule '\(rule)' does not fit the database") }
             }
-            return await SQLLoader(connections: connections, rule: rule)
+            return await SQLLoader(connections: connections, rule: rule, prepares: prepares)
                 .load(calls, statement, within: rewarm.deadline)
         case .http(let template):
             guard case .http(let call) = calls[0].input else { return [.failed("no request")] }
@@ -96,6 +97,7 @@ extension Rewarmer {
         for (index, reply) in zip(stored, replies) {
             switch reply {
             case .integer(1): break
+            case _ where reply.tellsOfFullMemory: outcomes[index] = .noRoom
             case .error(let error): outcomes[index] = .failed(error.text)
             default: outcomes[index] = .superseded
             }
@@ -157,6 +159,7 @@ extension RewarmStatistics {
         case .absent: absent += 1
         case .tooLarge: tooLarge += 1
         case .superseded: superseded += 1
+        case .noRoom: overBudget += 1
         case .failed: failed += 1
         }
     }

@@ -42,7 +42,10 @@ extension Rewarmer {
                 ]
             }
             let replies = try await target.execute(commands)
-            let answers = stride(from: 1, to: replies.count, by: 2).map { replies[$0] }
+            // Where its fence could not be renewed, the entry goes by a command that needs no room for one.
+            let answers = stride(from: 1, to: replies.count, by: 2).map {
+                replies[$0 - 1].trouble == nil ? replies[$0] : replies[$0 - 1]
+            }
             if answers.contains(where: \.tellsOfOtherPolicy) {
                 state.withLock { $0.isLFU = !isLFU }
                 continue
@@ -63,7 +66,10 @@ extension Rewarmer {
 
     private func warmth(of call: RewarmCall, _ answer: RedisReply, isLFU: Bool) -> Warmth {
         let rewarm = rules[call.rule].rewarm[call.entry]
-        guard case .integer(let number) = answer else { return .absent }
+        guard case .integer(let number) = answer else {
+            // Of an entry that isn't there Redis says null; from whom can't say how warm it is, it's deleted.
+            return if case .error = answer { .cold } else { .absent }
+        }
         switch rewarm.when {
         case .always: return .warm
         case .exists: return number > 0 ? .warm : .absent

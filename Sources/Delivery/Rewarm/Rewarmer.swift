@@ -14,6 +14,7 @@ public final class Rewarmer: Sendable {
     struct State {
         var queue: LoadQueue<RewarmJob>
         var statements: [String: [Int: LoaderStatement]] = [:]
+        var prepares = false
         var statistics = RewarmStatistics()
         /// Loaders that were reported for values that are too large.
         var reported: Set<LaneID> = []
@@ -52,8 +53,14 @@ public final class Rewarmer: Sendable {
     public var statistics: RewarmStatistics { state.withLock { $0.statistics } }
 
     /// The statements of the rules' loaders, by rule and by their number in it.
-    public func use(_ statements: [String: [Int: LoaderStatement]]) {
-        state.withLock { $0.statements = statements }
+    ///
+    /// - Parameter prepared: Whether sessions may keep them. Behind a pooler a session finds what another has kept
+    ///   under the same name: another rule's statement.
+    public func use(_ statements: [String: [Int: LoaderStatement]], prepared: Bool) {
+        state.withLock { state in
+            state.statements = statements
+            state.prepares = prepared
+        }
     }
 
     /// Carries out loads until the task is cancelled; then all who wait get a `CancellationError`. Called once.
@@ -145,8 +152,10 @@ public final class Rewarmer: Sendable {
             for waiter in late.flatMap(\.waiters) { waiter.cancel() }
             return
         }
+        let lanes = late.map { LaneID($0.call) }
         let isStopping = state.withLock { state in
             state.statistics.late += late.count
+            state.queue.deleted(lanes)
             return state.isStopping
         }
         for entry in late {

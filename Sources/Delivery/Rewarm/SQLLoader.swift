@@ -6,16 +6,18 @@ struct SQLLoader: Sendable {
     let connections: LoaderConnections
     /// The rule's name.
     let rule: String
+    /// Whether the statement is kept in the session: not behind a pooler, where the next session is another one.
+    let prepares: Bool
 
     /// What the query has for each of the calls, in their order. Where it fails, the calls are halved until those at
     /// fault stand alone, as long as there is time.
     func load(
         _ calls: [RewarmCall], _ statement: LoaderStatement, within timeout: Duration
     ) async -> [Loaded] {
+        let deadline = ContinuousClock.now + timeout
         do throws(PostgresError) {
-            return try await connections.with(timeout: timeout) { connection throws(PostgresError) in
-                let deadline = ContinuousClock.now + timeout
-                return try await load(calls[...], statement, connection, until: deadline)
+            return try await connections.with { connection throws(PostgresError) in
+                try await load(calls[...], statement, connection, until: deadline)
             }
         } catch {
             return calls.map { _ in .failed(error.description) }
@@ -29,11 +31,9 @@ struct SQLLoader: Sendable {
         do throws(PostgresError) {
             return try await attempt(calls, statement, connection, until: deadline)
         } catch {
+            guard error.isOfTheQuery else { throw error }
             let isOver = ContinuousClock.now >= deadline || error.sqlState == "57014"
-            guard error.sqlState != nil, !error.isServerTrouble, calls.count > 1, !isOver else {
-                if error.isServerTrouble || error.sqlState == nil { throw error }
-                return calls.map { _ in .failed(error.description) }
-            }
+            guard calls.count > 1, !isOver else { return calls.map { _ in .failed(error.description) } }
             let middle = calls.startIndex + calls.count / 2
             return try await load(calls[..<middle], statement, connection, until: deadline)
                 + load(calls[middle...], statement, connection, until: deadline)
@@ -44,14 +44,12 @@ struct SQLLoader: Sendable {
         _ calls: ArraySlice<RewarmCall>, _ statement: LoaderStatement, _ connection: PostgresConnection,
         until deadline: ContinuousClock.Instant
     ) async throws(PostgresError) -> [Loaded] {
-        let doing = "loading for the rule '\(rule)'"
         let parameters = (0..<statement.arrayCount).map { index in
             Parameter.texts(calls.map { index < $0.parameters.count ? $0.parameters[index] : nil })
         }
-        let rows = try await connection.query(
-            statement.sql, parameters, binary: true, prepared: true,
-            // The server's own limit comes first.
-            deadline: max(.zero, deadline - .now) + .seconds(1), doing: doing)
+        let rows = try await connections.query(
+            statement.sql, parameters, on: connection, prepared: prepares, within: deadline - .now,
+            doing: "loading for the rule '\(rule)'")
         var loaded = [Loaded](repeating: .absent, count: calls.count)
         for row in rows {
             guard let number = row.binaryInteger(0, as: Int64.self) else { continue }

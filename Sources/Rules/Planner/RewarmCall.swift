@@ -34,7 +34,8 @@ public struct RewarmCall: Hashable, Sendable {
 }
 
 /// A call as text. The rule is left out, and its loader is named by the template of the entry's key, for their
-/// numbers mean nothing to another process.
+/// numbers mean nothing to another process. What the rules say by themselves, such as a header with a password, is
+/// left out too.
 extension RewarmCall {
     /// What outlives the process.
     public struct Record: Codable, Hashable, Sendable {
@@ -42,35 +43,70 @@ extension RewarmCall {
         public var key: String
         /// The template that made it.
         public var template: String
+        /// The query's parameters, as `parameters` has their values.
+        var columns: [String]?
         var parameters: [String?]?
         var http: HTTPCall?
     }
 
     /// The call as a record.
     public func record(_ rules: [Rule]) -> Record {
+        let rewarm = rules[rule].rewarm[entry]
         var record = Record(
-            key: key.description, template: rules[rule].rewarm[entry].key.source, parameters: nil, http: nil)
-        switch input {
-        case .sql(let values): record.parameters = values.map { $0.map { String(decoding: $0, as: UTF8.self) } }
-        case .http(let call): record.http = call
+            key: key.description, template: rewarm.key.source, columns: nil, parameters: nil, http: nil)
+        switch (input, rewarm.loader) {
+        case (.sql(let values), _):
+            record.columns = rewarm.sql?.parameters.map(\.description)
+            record.parameters = values.map { $0.map { String(decoding: $0, as: UTF8.self) } }
+        case (.http(var call), .http(let http)):
+            let fixed = Set(http.headers.filter(\.value.isFixed).map(\.name))
+            call.headers.removeAll { fixed.contains($0.name) }
+            record.http = call
+        case (.http(let call), .sql): record.http = call
         }
         return record
     }
 }
 
 extension Planner {
-    /// The call that was recorded, for the rule with this number; nil where the rule has no such loader any more.
+    /// The call that was recorded, for the rule with this number; nil where the rule has no such loader any more, or
+    /// one that asks for something else.
     public func call(_ record: RewarmCall.Record, ofRule rule: Int) -> RewarmCall? {
         guard let entry = rules[rule].rewarm.firstIndex(where: { $0.key.source == record.template }) else {
             return nil
         }
         let input: RewarmCall.Input
         switch (rules[rule].rewarm[entry].loader, record.parameters, record.http) {
-        case (.sql(let sql), let values?, _) where values.count == sql.parameters.count:
+        case (.sql(let sql), let values?, _):
+            guard record.columns == sql.parameters.map(\.description), values.count == sql.parameters.count else {
+                return nil
+            }
             input = .sql(values.map { $0.map { Array($0.utf8) } })
-        case (.http, _, let call?): input = .http(call)
+        case (.http(let http), _, let call?):
+            guard let call = http.call(call) else { return nil }
+            input = .http(call)
         default: return nil
         }
         return RewarmCall(rule: rule, entry: entry, key: Key(record.key), input: input, isRetry: true)
+    }
+}
+
+extension HTTPTemplate {
+    /// A recorded request as it is made today; nil where these templates could not make it.
+    fileprivate func call(_ recorded: HTTPCall) -> HTTPCall? {
+        guard url.couldMake(recorded.url) else { return nil }
+        var call = HTTPCall(url: recorded.url)
+        for (name, template) in headers {
+            let value = template.isFixed ? template.leadingText : recorded.headers.first { $0.name == name }?.value
+            guard let value, template.couldMake(value) else { return nil }
+            call.headers.append(HTTPCall.Header(name: name, value: value))
+        }
+        return call
+    }
+}
+
+extension Template {
+    fileprivate func couldMake(_ text: [UInt8]) -> Bool {
+        Glob(DeletionTemplate(key: self).anyRow).matches(Key(bytes: text))
     }
 }

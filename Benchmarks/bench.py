@@ -1,6 +1,7 @@
 """Measures Unstale beside what else people run. See ../README.md; run by ./run."""
 
 import argparse
+import atexit
 import os
 import re
 import statistics
@@ -13,6 +14,8 @@ import time
 import psycopg
 import redis
 
+from measuring import cpu_seconds, percentile, report, status, stop
+from rewarm import Rewarm
 from servers import BIN, Servers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -32,8 +35,6 @@ class Bench:
     def __init__(self, servers, binary, rounds, seconds):
         self.servers, self.binary, self.rounds, self.seconds = servers, binary, rounds, seconds
         self.rules = tempfile.NamedTemporaryFile("w", suffix=".yaml")
-        self.rules.write(RULES)
-        self.rules.flush()
         self.environment = {
             **os.environ,
             "UNSTALE_DATABASE_URL": servers.database_url,
@@ -44,13 +45,21 @@ class Bench:
 
     # What is there
 
+    def use(self, rules):
+        """Has `install` and the worker go by these rules from now on."""
+        self.rules.seek(0)
+        self.rules.truncate()
+        self.rules.write(rules)
+        self.rules.flush()
+
     def sql(self, *statements):
         with psycopg.connect(self.servers.database_url, autocommit=True) as connection:
             return [connection.execute(statement) for statement in statements][-1]
 
     def fresh(self):
         """The table as new, nothing captured, nothing cached."""
-        subprocess.run([self.binary, "uninstall"], env=self.environment, stdout=subprocess.DEVNULL, check=True)
+        self.use(RULES)
+        self.uninstall()
         self.sql(
             "DROP TABLE IF EXISTS users",
             "DROP FUNCTION IF EXISTS notify_change",
@@ -60,6 +69,9 @@ class Bench:
             "CHECKPOINT",
         )
         self.cache.flushall()
+
+    def uninstall(self):
+        subprocess.run([self.binary, "uninstall"], env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
     def install(self):
         subprocess.run([self.binary, "install"], env=self.environment, stdout=subprocess.DEVNULL, check=True)
@@ -88,6 +100,8 @@ class Bench:
             if sign in line:
                 break
         threading.Thread(target=stream.read, daemon=True).start()
+        # Where a measurement fails, nobody is left behind.
+        atexit.register(process.kill)
         time.sleep(0.3)
         return process
 
@@ -129,7 +143,7 @@ class Bench:
                     results.setdefault(name, []).append(
                         self.pgbench(script, 8, 40_000, durable, mode))
             commits = "durable" if durable else "asynchronous"
-            self.report(f"capture, 8 writers, {commits} commits, {mode} statements", "tx/s", results)
+            report(f"capture, 8 writers, {commits} commits, {mode} statements", "tx/s", results)
 
     def drain(self):
         """100,000 commits by 8 writers: how long until the last key is gone, and on how much CPU."""
@@ -151,10 +165,10 @@ class Bench:
                 cpu.setdefault(contestant, []).append(cpu_seconds(process.pid) - before)
                 memory.setdefault(contestant, []).append(status(process.pid, "RssAnon") / 1024)
                 stop(process)
-        self.report("drain, 100,000 commits by 8 writers", "tx/s", rates)
-        self.report("drain, last commit to last key gone", "ms", tails, base="naive")
-        self.report("drain, the worker's CPU", "s", cpu, base="naive")
-        self.report("drain, anonymous memory", "MiB", memory, base="naive")
+        report("drain, 100,000 commits by 8 writers", "tx/s", rates)
+        report("drain, last commit to last key gone", "ms", tails, base="naive")
+        report("drain, the worker's CPU", "s", cpu, base="naive")
+        report("drain, anonymous memory", "MiB", memory, base="naive")
 
     def wait_for_last(self):
         """Until a change made after all others has arrived."""
@@ -209,38 +223,16 @@ class Bench:
               f"{status(process.pid, 'VmRSS') / 1024:.1f} MiB   CPU {used * 100:.2f} % of a core")
         stop(process)
 
-    def report(self, title, unit, results, base="bare"):
-        reference = statistics.median(results[base]) if base in results else None
-        for name, values in results.items():
-            median = statistics.median(values)
-            ratio = f"   {median / reference:5.2f} of {base}" if reference else ""
-            print(f"{title}  {name:22} median {median:10.2f} {unit}   min {min(values):10.2f}   max {max(values):10.2f}{ratio}")
-        sys.stdout.flush()
-
-
-def percentile(values, quantile):
-    return sorted(values)[min(len(values) - 1, int(len(values) * quantile))]
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def status(pid, field):
-    """Of /proc/PID/status, in KiB."""
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(f"{field}:"))
-
-
-def stop(process):
-    process.terminate()
-    process.wait()
+    def rewarm(self):
+        """Entries that are loaded anew."""
+        rewarm = Rewarm(self)
+        rewarm.bulk()
+        rewarm.latency()
+        rewarm.storm()
 
 
 def main():
-    names = ["capture", "drain", "latency", "idle"]
+    names = ["capture", "drain", "latency", "idle", "rewarm"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *names], help="default: all")
     parser.add_argument("--binary", default=f"{HERE}/../.build/release/unstale")

@@ -82,8 +82,8 @@ struct LoadQueue<Waiter> {
     mutating func add(_ call: RewarmCall, waiter: Waiter, at now: ContinuousClock.Instant) -> Bool {
         let id = LaneID(call)
         lanes[id]?.changed(at: now)
-        guard let lane = lanes[id] else { return false }
-        let demand = Demand(call: call, waiters: [waiter], deadline: now + lane.deadline)
+        guard let deadline = lanes[id]?.deadline else { return false }
+        let demand = Demand(call: call, waiters: [waiter], deadline: now + deadline)
         guard var entry = entries[call.key] else {
             guard lanes[id]?.admit(at: now) ?? false else { return false }
             entries[call.key] = Entry(
@@ -98,7 +98,7 @@ struct LoadQueue<Waiter> {
         case .resting:
             guard lanes[id]?.admit(at: now) ?? false else { return false }
             entry.demand = demand
-            wait(&entry, lane, now)
+            wait(&entry, now)
         case .loading:
             guard before != nil || !lane.isBehind else { return false }
             entry.again = merged(entry.again, demand)
@@ -132,9 +132,9 @@ struct LoadQueue<Waiter> {
         entry.again = nil
         entry.hasBegun = false
         entry.endedAt = now
-        if let call = entry.demand?.call, let lane = lanes[LaneID(call)] {
+        if let call = entry.demand?.call {
             lanes[LaneID(call)]?.waiting += 1
-            wait(&entry, lane, now)
+            wait(&entry, now)
         } else {
             // So long it is remembered how often the entry changes.
             entry.phase = .resting
@@ -182,9 +182,9 @@ struct LoadQueue<Waiter> {
     // MARK: How
 
     /// The entry's load comes as soon as the entry changes seldom enough.
-    private mutating func wait(_ entry: inout Entry, _ lane: Lane, _ now: ContinuousClock.Instant) {
-        guard let call = entry.demand?.call else { return }
-        entry.until = entry.endedAt + entry.rate.interval(isBusy: lane.isBusy, limit: lane.longestInterval)
+    private mutating func wait(_ entry: inout Entry, _ now: ContinuousClock.Instant) {
+        guard let call = entry.demand?.call, let interval = interval(of: entry, LaneID(call)) else { return }
+        entry.until = entry.endedAt + interval
         if entry.until <= now {
             entry.phase = .ready
             lanes[LaneID(call)]?.ready.append(call.key)
@@ -192,6 +192,11 @@ struct LoadQueue<Waiter> {
             entry.phase = .waiting
             alarms.insert(Alarm(at: entry.until, key: call.key))
         }
+    }
+
+    /// A lane is not held while keys are appended to it: they would all be copied each time.
+    private func interval(of entry: Entry, _ id: LaneID) -> Duration? {
+        lanes[id].map { entry.rate.interval(isBusy: $0.isBusy, limit: $0.longestInterval) }
     }
 
     /// Another loader is to load the entry now.

@@ -62,6 +62,7 @@ import Testing
             Issue.record("no request")
             return
         }
-        #expect(request.headers.map { "\($0.name)=\(String(decoding: $0.value, as: UTF8.self))" } == ["B=t", "A=secret 2"])
+        #expect(
+            request.headers.map { "\($0.name)=\(String(decoding: $0.value, as: UTF8.self))" } == ["B=t", "A=secret 2"])
     }
 }

@@ -134,10 +134,11 @@ import Testing
 
     /// Without room in Redis nothing is stored, everything stale goes, and nothing else is held up.
     @Test(arguments: ["always", "exists"]) func fullMemory(when: String) async throws {
-        let rules = Items.rules("sql: select 'new' || :price, ttl: 1h, when: \(when)") + """
+        let rules =
+            Items.rules("sql: select 'new' || :price, ttl: 1h, when: \(when)") + """
 
-              - {name: user, table: users, delete: {keys: ["user:{id}"]}}
-            """
+                  - {name: user, table: users, delete: {keys: ["user:{id}"]}}
+                """
         try await Site.withItems(rules: rules, schema: Users.schema) { site, _ in
             try await site.withWorker { worker in
                 let (application, cache) = (try await site.connect(), try await site.cache())

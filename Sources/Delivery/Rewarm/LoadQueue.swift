@@ -100,7 +100,7 @@ struct LoadQueue<Waiter> {
             entry.demand = demand
             wait(&entry, now)
         case .loading:
-            guard before != nil || !lane.isBehind else { return false }
+            guard before != nil || lanes[id]?.isBehind == false else { return false }
             entry.again = merged(entry.again, demand)
         case .waiting, .ready:
             entry.demand = merged(entry.demand, demand)

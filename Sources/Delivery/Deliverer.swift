@@ -28,13 +28,14 @@ public struct Deliverer: Sendable {
             onDeleted()
             return failures
         }
+        let start = ContinuousClock.now
         async let accepted = rewarmer.accept(plan.rewarms)
         async let direct = delete(plan.work, planner)
         let found = try await lookups?.run(plan.lookups, planner: planner) ?? (plan: Plan(), failures: [])
         var failures = found.failures
         failures += try await delete(found.plan.work, planner)
         failures += try await direct
-        let jobs = [try await accepted, try await rewarmer.accept(found.plan.rewarms)]
+        let jobs = [try await accepted, try await rewarmer.accept(found.plan.rewarms, since: start)]
         onDeleted()
         var whole = plan
         whole.merge(found.plan)

@@ -81,6 +81,24 @@ import Testing
         }
     }
 
+    @Test func faultsInTheMiddleOfPipelinesLeaveNothingStale() async throws {
+        var random = SeededGenerator()
+        try await RedisServer.with(["--appendonly", "yes", "--appendfsync", "always"]) { server in
+            try await FaultProxy.with(to: server.port) { proxy in
+                try await withTarget(proxy.url, options: small) { (target, story) async throws in
+                    var sum = InterleavingOutcome()
+                    for round in 0..<18 {
+                        let fault = Fault.allCases[round % Fault.allCases.count]
+                        sum += try await outcome(of: fault, round, server, proxy, target, &random)
+                    }
+                    #expect(sum.stale == 0)
+                    #expect(sum.stored > 1000 && sum.refused > 1000, "\(sum)")
+                    #expect(story.pauses >= 12, "faults that were felt")
+                }
+            }
+        }
+    }
+
     /// Readers have loaded when the commit comes. Some store before the worker deletes, the others while the fault
     /// is there, at which time the worker has got to a random key.
     private func outcome(

@@ -151,6 +151,27 @@ import Testing
         #expect(loads.contains(share), "\(count) loads for \(changes) changes")
     }
 
+    /// However small the last values were, the next may all be as large as the rule allows.
+    @Test func aBatchFitsIntoMemory() throws {
+        let rules = try RuleSet.parse(
+            """
+            version: 1
+            rules:
+              - name: a
+                table: t
+                rewarm: [{key: "a:{id}", sql: "select 1", ttl: 1h, max_bytes: 1MiB, concurrency: 1}]
+            """, file: "r.yaml"
+        ).rules
+        let now = ContinuousClock.now
+        var queue = LoadQueue<Int>(rules, at: now)
+        for id in 0..<200 { _ = queue.add(call(0, 0, "a:\(id)"), waiter: id, at: now) }
+        #expect(queue.advance(to: now).loads.map(\.calls.count) == [64])
+        queue.freed(LaneID(rule: 0, entry: 0), batchSize: 1_000)
+        #expect(queue.advance(to: now).loads.map(\.calls.count) == [64])
+        queue.freed(LaneID(rule: 0, entry: 0), batchSize: 10)
+        #expect(queue.advance(to: now).loads.map(\.calls.count) == [10])
+    }
+
     @Test func overBudgetIsRefused() throws {
         var now = ContinuousClock.now
         var queue = LoadQueue<Int>(try rules(), at: now)

@@ -206,6 +206,9 @@ import Testing
             "{key: k, sql: select 1, ttl: 1s, max_bytes: 1XB}",
             "r.yaml:6:53: error: 'max_bytes' must be a size such as 512KiB or 1MB, not '1XB'"),
         Mistake(
+            "{key: k, sql: select 1, ttl: 1s, max_bytes: 513MiB}",
+            "r.yaml:6:53: error: 'max_bytes' must be at most 512MiB: no value in Redis is longer"),
+        Mistake(
             "{key: k, sql: select 1, ttl: 1s, when: exist}",
             "r.yaml:6:48: error: 'when' must be one of always, exists, hot, not 'exist'; did you mean 'exists'?"
         ),

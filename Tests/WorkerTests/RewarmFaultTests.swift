@@ -106,6 +106,26 @@ import Testing
         }
     }
 
+    /// The time that a lookup takes counts.
+    @Test func deadlineBehindALookup() async throws {
+        let rules = """
+            version: 1
+            rules:
+              - name: item
+                table: items
+                lookup: select i.id as item from items i, pg_sleep(2) where i.id = :id
+                rewarm: [{key: "item:{item}", sql: "select :item::text from pg_sleep(8)", ttl: 1h, deadline: 3s}]
+            """
+        try await Site.withItems(rules: rules) { site, _ in
+            try await site.withWorker { _ in
+                try await site.connect().sql("UPDATE items SET price = 2 WHERE id = 1")
+                let start = ContinuousClock.now
+                try await site.wait(for: "item:1", toBe: nil)
+                #expect((.seconds(2)...(.milliseconds(4_500))).contains(.now - start))
+            }
+        }
+    }
+
     /// A connection that has ended while nobody needed it is no failure of a loader.
     @Test func endedConnections() async throws {
         try await Site.withItems { site, _ in

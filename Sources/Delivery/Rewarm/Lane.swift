@@ -24,7 +24,10 @@ struct Lane: Sendable {
     /// left for that.
     var longestInterval: Duration { min(ChangeRate.longestInterval, deadline * 3 / 4) }
     /// The most entries in one load.
-    var batchSize: Int
+    var batchSize: Int { didSet { batchSize = min(batchSize, largestBatch) } }
+    /// Of so many entries all values may be as large as the rule allows, however small the last ones were, and still
+    /// fit into memory.
+    private let largestBatch: Int
     /// Entries that wait, those that wait for their time included.
     var waiting = 0
     /// Entries that were given up, and are not deleted yet: while Redis is down they become no fewer.
@@ -44,7 +47,8 @@ struct Lane: Sendable {
     init(_ rewarm: Rewarm, at now: ContinuousClock.Instant) {
         deadline = rewarm.deadline
         budget = rewarm.budget
-        batchSize = rewarm.sql == nil ? 1 : 256
+        largestBatch = rewarm.sql == nil ? 1 : max(1, (64 << 20) / rewarm.maxBytes)
+        batchSize = min(256, largestBatch)
         allowance = Double(budget.queue)
         refilledAt = now
         countedAt = now

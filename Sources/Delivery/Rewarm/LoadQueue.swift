@@ -78,12 +78,15 @@ struct LoadQueue<Waiter> {
 
     // MARK: What happens
 
-    /// An entry has become stale; false where that is over budget, and the entry is to be deleted.
-    mutating func add(_ call: RewarmCall, waiter: Waiter, at now: ContinuousClock.Instant) -> Bool {
+    /// An entry has become stale, some time ago where that is known; false where that is over budget, and the entry is
+    /// to be deleted.
+    mutating func add(
+        _ call: RewarmCall, waiter: Waiter, since: ContinuousClock.Instant? = nil, at now: ContinuousClock.Instant
+    ) -> Bool {
         let id = LaneID(call)
         lanes[id]?.changed(at: now)
         guard let deadline = lanes[id]?.deadline else { return false }
-        let demand = Demand(call: call, waiters: [waiter], deadline: now + deadline)
+        let demand = Demand(call: call, waiters: [waiter], deadline: (since ?? now) + deadline)
         guard var entry = entries[call.key] else {
             guard lanes[id]?.admit(at: now) ?? false else { return false }
             entries[call.key] = Entry(

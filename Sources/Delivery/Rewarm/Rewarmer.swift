@@ -102,7 +102,12 @@ public final class Rewarmer: Sendable {
     ///
     /// Throws when the task is cancelled or ``run()`` has ended. What was queued until then is seen to all the same,
     /// as long as ``run()`` goes on.
-    func accept(_ calls: [RewarmCall]) async throws(CancellationError) -> RewarmJob {
+    ///
+    /// - Parameter since: When the change was read that made them stale, where it took time to find out which they
+    ///   are; nil: now.
+    func accept(
+        _ calls: [RewarmCall], since: ContinuousClock.Instant? = nil
+    ) async throws(CancellationError) -> RewarmJob {
         let job = RewarmJob(calls.count)
         guard !calls.isEmpty else { return job }
         // Nothing is queued behind a target that is down, for it would pile up there.
@@ -110,7 +115,7 @@ public final class Rewarmer: Sendable {
         let sorted = try await sort(calls)
         for _ in 0..<sorted.absent { job.settle(nil) }
         let isStopping = state.withLock { $0.isStopping }
-        let refused = try enqueue(sorted.load, job)
+        let refused = try enqueue(sorted.load, job, since: since)
         bell.continuation.yield()
         try await delete(sorted.cold)
         for _ in sorted.cold { job.settle(nil) }
@@ -132,12 +137,12 @@ public final class Rewarmer: Sendable {
 
     /// Those that are over budget are given back.
     private func enqueue(
-        _ calls: [RewarmCall], _ job: RewarmJob
+        _ calls: [RewarmCall], _ job: RewarmJob, since: ContinuousClock.Instant?
     ) throws(CancellationError) -> [RewarmCall] {
         let now = ContinuousClock.now
         let refused: [RewarmCall]? = state.withLock { state in
             guard !state.hasEnded else { return nil }
-            let refused = calls.filter { state.isStopping || !state.queue.add($0, waiter: job, at: now) }
+            let refused = calls.filter { state.isStopping || !state.queue.add($0, waiter: job, since: since, at: now) }
             if !state.isStopping { state.statistics.overBudget += refused.count }
             return refused
         }

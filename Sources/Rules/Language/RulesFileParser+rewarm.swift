@@ -17,7 +17,7 @@ extension RulesFileParser {
         let when = fields["when"].flatMap { locatedText($0) }
             .flatMap { choice($0, label: "'when'", of: Rewarm.Condition.self) }
         let heat = heat(of: fields, when: when)
-        let maxBytes = fields["max_bytes"].flatMap { size($0) }
+        let maxBytes = fields["max_bytes"].flatMap { valueSize($0) }
         let deadline = fields["deadline"].flatMap { servingTime($0) }
         let budget = budget(of: fields)
         guard let key, let loader else { return nil }
@@ -34,6 +34,15 @@ extension RulesFileParser {
             fail(field.value.location, "'deadline' must be at most 30s: so long the old value may be served")
         }
         return deadline
+    }
+
+    /// Redis hangs up on who sends a longer string, and would each time that it is sent again.
+    private mutating func valueSize(_ field: YAMLField) -> Int? {
+        guard let bytes = size(field) else { return nil }
+        if bytes > 512 << 20 {
+            fail(field.value.location, "'max_bytes' must be at most 512MiB: no value in Redis is longer")
+        }
+        return bytes
     }
 
     private mutating func heat(of fields: YAMLFields, when: Rewarm.Condition?) -> Rewarm.Heat {

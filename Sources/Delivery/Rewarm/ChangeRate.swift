@@ -25,6 +25,6 @@ struct ChangeRate: Sendable {
     }
 
     /// The longest interval, whatever the deadline.
-    static let longestInterval = Duration.milliseconds(1_500)
+    static let longestInterval = Duration.milliseconds(1_200)
     private static let changesPerLoad = 40
 }

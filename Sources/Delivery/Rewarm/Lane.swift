@@ -20,9 +20,9 @@ struct LaneID: Hashable, Comparable, Sendable {
 struct Lane: Sendable {
     /// How long an entry's old value may be served.
     let deadline: Duration
-    /// The longest that an entry which changes all the time waits for its next load. A quarter of its deadline is
-    /// left for that.
-    var longestInterval: Duration { min(ChangeRate.longestInterval, deadline * 3 / 4) }
+    /// The longest that an entry which changes all the time waits for its next load. Two fifths of its deadline
+    /// are left for that.
+    var longestInterval: Duration { min(ChangeRate.longestInterval, deadline * 3 / 5) }
     /// The most entries in one load.
     var batchSize: Int { didSet { batchSize = min(batchSize, largestBatch) } }
     /// Of so many entries all values may be as large as the rule allows, however small the last ones were, and still

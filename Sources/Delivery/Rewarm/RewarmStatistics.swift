@@ -4,9 +4,9 @@ public struct RewarmStatistics: Hashable, Sendable, Codable {
     public var loads = 0
     /// New values that were stored.
     public var stored = 0
-    /// Entries that were deleted, as the rule's `when` left them out.
+    /// Entries that the rule's `when` left out: those that were there are deleted.
     public var cold = 0
-    /// … as the loader had no value for them, or only asked the application to fill them.
+    /// Entries that were deleted, as the loader had no value for them, or only asked the application to fill them.
     public var absent = 0
     /// … as their value was larger than `max_bytes`.
     public var tooLarge = 0

@@ -31,7 +31,7 @@ public struct Rewarm: Sendable {
         /// Queries or requests at the same time.
         public var concurrency = 8
         /// Entries a second, on average.
-        public var rate = 2_000
+        public var rate = 500
         /// Entries that wait, and that may be loaded at once after a quiet time.
         public var queue = 20_000
     }

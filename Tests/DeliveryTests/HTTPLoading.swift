@@ -28,7 +28,7 @@ extension HTTPLoader {
     ) async -> Loaded {
         await load(
             HTTPCall(url: Array(url.utf8), headers: headers), maxBytes: maxBytes, timeout: timeout,
-            allowing: addresses)
+            allowing: Set(addresses.compactMap { IPAddress($0) }))
     }
 
     /// Touches with limits that no test reaches unless it is about them.

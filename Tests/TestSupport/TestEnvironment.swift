@@ -12,6 +12,9 @@ public enum TestEnvironment {
     /// A folder that is removed after the tests.
     public static var directory: String { get throws { try variable("UNSTALE_TEST_DIR") } }
 
+    /// The `unstale` that `Tests/run` has built as it is shipped; nil where nobody did.
+    public static var program: String? { ProcessInfo.processInfo.environment["UNSTALE_TEST_PROGRAM"] }
+
     private static func variable(_ name: String) throws -> String {
         guard let value = ProcessInfo.processInfo.environment[name] else {
             throw TestError("\(name) is not set: run `Tests/with-servers swift test`")

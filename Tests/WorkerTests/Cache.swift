@@ -26,8 +26,11 @@ struct Cache: Sendable {
     func has(_ key: String) async throws -> Bool { try await has(Key(key)) }
 
     /// Whether a key is cached.
-    func has(_ key: Key) async throws -> Bool {
-        try await connection.send(RedisCommand("EXISTS", [key.bytes]), deadline: .seconds(5)) == .integer(1)
+    func has(_ key: Key) async throws -> Bool { try await hasAny(of: [key]) }
+
+    /// Whether any of these keys is cached.
+    func hasAny(of keys: [Key]) async throws -> Bool {
+        try await connection.send(RedisCommand("EXISTS", keys.map(\.bytes)), deadline: .seconds(5)) != .integer(0)
     }
 
     /// Everything that is cached.

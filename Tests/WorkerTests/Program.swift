@@ -42,9 +42,10 @@ final class Program: Sendable {
 
     deinit { if exitCode == nil { kill(pid, SIGKILL) } }
 
-    /// The executable lies beside the one of the tests.
+    /// What is shipped, if it was built; otherwise what lies beside the executable of the tests and isn't optimized.
     private static var executable: String {
         get throws {
+            if let program = TestEnvironment.program { return program }
             let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
             return tests.prefix(through: tests.lastIndex(of: "/") ?? tests.startIndex) + "unstale"
         }

@@ -11,7 +11,7 @@ extension HTTPClientRequest {
     }
 
     private static func checkedValue(of header: HTTPCall.Header) throws(HTTPFailure) -> String {
-        guard !header.name.isEmpty, header.name.utf8.allSatisfy(isTokenByte) else {
+        guard HTTPCall.Header.isName(header.name) else {
             throw HTTPFailure("a header's name has a character that no header's name may have")
         }
         guard !header.value.contains(where: { $0 < 32 && $0 != 9 || $0 == 127 }) else {
@@ -21,13 +21,5 @@ extension HTTPClientRequest {
             throw HTTPFailure("the value of the header \(header.name) isn't UTF-8")
         }
         return value
-    }
-
-    /// RFC 9110, 5.6.2.
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 48...57, 65...90, 97...122: true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
     }
 }

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import Rules
 
 /// Why a request came to nothing, in one line for people. Of the request it names the host and nothing else.
 struct HTTPFailure: Error {
@@ -48,7 +49,6 @@ struct HTTPFailure: Error {
         case .connectTimeout, .tlsHandshakeTimeout: "connecting to \(host): no connection in time"
         case .getConnectionFromPoolTimeout: "all connections to \(host) were in use for too long"
         case .cancelled, .alreadyShutdown: "cancelled"
-        case .httpEndReceivedAfterHeadWith1xx: "\(host) answered with something that isn't HTTP"
         default: "the request to \(host) failed: \(error.shortDescription)"
         }
     }
@@ -71,5 +71,16 @@ struct HTTPFailure: Error {
                 "the TLS handshake failed"
             }
         return "connecting to \(host): \(reason)"
+    }
+}
+
+extension HTTPURL {
+    /// The URL of a call.
+    init(of call: HTTPCall) throws(HTTPFailure) {
+        do {
+            try self.init(call.url)
+        } catch {
+            throw HTTPFailure(error.message)
+        }
     }
 }

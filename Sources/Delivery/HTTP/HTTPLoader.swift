@@ -45,13 +45,13 @@ final class HTTPLoader: Sendable {
     /// The body of the answer, if it is complete within `timeout`, which spans everything from the first packet on.
     /// `addresses` are those that the rule lists.
     func load(
-        _ call: HTTPCall, maxBytes: Int, timeout: Duration, allowing addresses: Set<String> = []
+        _ call: HTTPCall, maxBytes: Int, timeout: Duration, allowing addresses: Set<IPAddress> = []
     ) async -> Loaded {
         await answer(to: call, within: timeout, addresses) { try await $0.loaded(maxBytes: maxBytes) }
     }
 
     /// Lets the application store the entry itself: `absent` when it has answered 2xx, 404 or 410.
-    func touch(_ call: HTTPCall, timeout: Duration, allowing addresses: Set<String> = []) async -> Loaded {
+    func touch(_ call: HTTPCall, timeout: Duration, allowing addresses: Set<IPAddress> = []) async -> Loaded {
         await answer(to: call, within: timeout, addresses) { try await $0.touched() }
     }
 
@@ -68,14 +68,13 @@ final class HTTPLoader: Sendable {
     }
 
     private func answer(
-        to call: HTTPCall, within timeout: Duration, _ addresses: Set<String>,
+        to call: HTTPCall, within timeout: Duration, _ addresses: Set<IPAddress>,
         read: @escaping @Sendable (HTTPClientResponse) async throws -> Loaded
     ) async -> Loaded {
         do throws(HTTPFailure) {
-            let url = try HTTPURL(call.url)
+            let url = try HTTPURL(of: call)
             let request = try HTTPClientRequest(call, to: url)
-            let allowed = Set(addresses.compactMap { IPAddress($0) })
-            guard !Task.isCancelled, let client = client(allowing: allowed) else { return .failed("cancelled") }
+            guard !Task.isCancelled, let client = client(allowing: addresses) else { return .failed("cancelled") }
             return await within(timeout) {
                 await self.fetch(request, from: url.authority, by: client, read)
             }

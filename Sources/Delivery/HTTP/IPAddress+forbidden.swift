@@ -1,3 +1,4 @@
+import Rules
 extension IPAddress {
     /// Whether nothing is asked of this address unless a rule lists it: a cloud answers there whoever asks from
     /// inside the machine, and hands out the machine's credentials.

@@ -63,12 +63,11 @@ extension Rewarmer {
         case .http(let template):
             guard case .http(let call) = calls[0].input else { return [.failed("no request")] }
             let timeout = min(template.timeout ?? rewarm.deadline, rewarm.deadline)
-            let addresses = Set(template.addresses)
             return [
                 rewarm.touch
-                    ? await http.touch(call, timeout: timeout, allowing: addresses)
+                    ? await http.touch(call, timeout: timeout, allowing: template.addresses)
                     : await http.load(
-                        call, maxBytes: rewarm.maxBytes, timeout: timeout, allowing: addresses)
+                        call, maxBytes: rewarm.maxBytes, timeout: timeout, allowing: template.addresses)
             ]
         }
     }

@@ -7,10 +7,10 @@ public struct HTTPTemplate: Sendable {
     /// The longest that a response may take; nil: the entry's deadline.
     public let timeout: Duration?
     /// Link-local and metadata addresses that the host may have; all others of them are refused.
-    public let addresses: [String]
+    public let addresses: Set<IPAddress>
 
     init(
-        url: Template, headers: [(name: String, value: Template)], timeout: Duration?, addresses: [String]
+        url: Template, headers: [(name: String, value: Template)], timeout: Duration?, addresses: Set<IPAddress>
     ) {
         self.url = url.percentEncoded
         self.headers = headers

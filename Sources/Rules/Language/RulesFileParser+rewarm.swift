@@ -84,24 +84,26 @@ extension RulesFileParser {
         if let field = fields["headers"], let names = anyFields(of: field, "'headers'") {
             for name in names.keys {
                 guard let value = names[name.text].flatMap({ template($0, as: .header) }) else { continue }
-                if !name.text.utf8.allSatisfy(isTokenCharacter) {
+                if !HTTPCall.Header.isName(name.text) {
                     fail(name.location, "'\(name.text)' can't be the name of a header field")
                 }
                 headers.append((name.text, value))
             }
         }
         let timeout = fields["timeout"].flatMap { duration($0) }
-        let addresses = fields["addresses"].map { texts(of: $0).map(\.value) } ?? []
+        let addresses = fields["addresses"].map { self.addresses(of: $0) } ?? []
         return url.map { HTTPTemplate(url: $0, headers: headers, timeout: timeout, addresses: addresses) }
     }
-}
 
-/// RFC 9110, 5.6.2: `tchar`.
-private func isTokenCharacter(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        true
-    default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+    private mutating func addresses(of field: YAMLField) -> Set<IPAddress> {
+        var addresses: Set<IPAddress> = []
+        for text in texts(of: field) {
+            if let address = IPAddress(text.value) {
+                addresses.insert(address)
+            } else {
+                fail(text.location, "'\(text.value)' is no IP address")
+            }
+        }
+        return addresses
     }
 }

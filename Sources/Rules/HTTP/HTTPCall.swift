@@ -12,6 +12,19 @@ public struct HTTPCall: Hashable, Sendable {
             self.name = name
             self.value = value
         }
+
+        /// Whether a header field can have this name: a token of RFC 9110, 5.6.2.
+        package static func isName(_ text: String) -> Bool {
+            !text.isEmpty
+                && text.utf8.allSatisfy { byte in
+                    switch byte {
+                    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                        UInt8(ascii: "0")...UInt8(ascii: "9"):
+                        true
+                    default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+                    }
+                }
+        }
     }
 
     /// The URL, percent-encoded.

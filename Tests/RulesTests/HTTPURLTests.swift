@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Delivery
+@testable import Rules
 
 @Suite struct HTTPURLTests {
     @Test(arguments: [
@@ -41,12 +41,12 @@ import Testing
         ("http://a/..%5cb", "segment"),
     ])
     func bad(text: String, reason: String) throws {
-        let error = try #require(throws: HTTPFailure.self) { _ = try HTTPURL(Array(text.utf8)) }
-        #expect(error.line.contains(reason))
-        #expect(!error.line.contains("secret"))
+        let error = try #require(throws: HTTPURL.Mistake.self) { _ = try HTTPURL(Array(text.utf8)) }
+        #expect(error.message.contains(reason))
+        #expect(!error.message.contains("secret"))
     }
 
     @Test func bytesThatAreNoText() {
-        #expect(throws: HTTPFailure.self) { _ = try HTTPURL(Array("http://a/".utf8) + [0xff]) }
+        #expect(throws: HTTPURL.Mistake.self) { _ = try HTTPURL(Array("http://a/".utf8) + [0xff]) }
     }
 }

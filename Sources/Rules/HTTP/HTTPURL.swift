@@ -1,26 +1,39 @@
 /// A URL that means the same to everybody who reads it: http or https, a plain host, and not a byte in it that would
 /// have to be percent-encoded first.
-struct HTTPURL {
-    let text: String
-    /// Host and port, as they are written.
-    let authority: String
+package struct HTTPURL {
+    /// What can't be asked, in one line for people that repeats nothing of the URL.
+    package struct Mistake: Error {
+        /// The line.
+        package let message: String
 
-    init(_ bytes: [UInt8]) throws(HTTPFailure) {
+        init(_ message: String) { self.message = message }
+    }
+
+    /// The URL as it was written.
+    package let text: String
+    /// Host and port, as they are written.
+    package let authority: String
+    /// How many bytes say whom to ask: scheme, host and port.
+    let originLength: Int
+
+    /// Reads a URL.
+    package init(_ bytes: [UInt8]) throws(Mistake) {
         try Self.check(bytes)
         text = String(decoding: bytes, as: UTF8.self)
         let start = text.prefix(8).lowercased()
         guard let scheme = ["https://", "http://"].first(where: start.hasPrefix) else {
-            throw HTTPFailure("the URL begins neither with http:// nor with https://")
+            throw Mistake("the URL begins neither with http:// nor with https://")
         }
         authority = String(text.dropFirst(scheme.count).prefix { $0 != "/" && $0 != "?" })
+        originLength = scheme.utf8.count + authority.utf8.count
         try Self.check(authority: authority)
         // They enclose an address, and would be encoded on the way anywhere else.
-        guard !text.dropFirst(scheme.count + authority.count).contains(where: { $0 == "[" || $0 == "]" }) else {
+        guard !text.utf8.dropFirst(originLength).contains(where: "[]".utf8.contains) else {
             throw Self.unencoded
         }
-        let path = text.utf8.dropFirst(scheme.utf8.count + authority.utf8.count).prefix { $0 != UInt8(ascii: "?") }
+        let path = text.utf8.dropFirst(originLength).prefix { $0 != UInt8(ascii: "?") }
         guard !Self.hasDotSegment(path) else {
-            throw HTTPFailure("the URL has a segment . or .., which could lead anywhere")
+            throw Mistake("the URL has a segment . or .., which could lead anywhere")
         }
     }
 
@@ -43,35 +56,35 @@ struct HTTPURL {
             .contains { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }
     }
 
-    private static let unencoded = HTTPFailure("the URL has a byte that must be percent-encoded")
+    private static let unencoded = Mistake("the URL has a byte that must be percent-encoded")
 
-    private static func check(_ bytes: [UInt8]) throws(HTTPFailure) {
+    private static func check(_ bytes: [UInt8]) throws(Mistake) {
         for (index, byte) in bytes.enumerated() {
             switch byte {
             case UInt8(ascii: "%"):
                 let digits = bytes.dropFirst(index + 1).prefix(2)
                 guard digits.count == 2, digits.allSatisfy(\.isHexDigit) else {
-                    throw HTTPFailure("the URL has a % that two hexadecimal digits don't follow")
+                    throw Mistake("the URL has a % that two hexadecimal digits don't follow")
                 }
-            case UInt8(ascii: "#"): throw HTTPFailure("the URL has a fragment, which a server never sees")
+            case UInt8(ascii: "#"): throw Mistake("the URL has a fragment, which a server never sees")
             case _ where byte.isAlphanumeric || allowed.contains(byte): continue
             default: throw unencoded
             }
         }
     }
 
-    private static func check(authority: String) throws(HTTPFailure) {
+    private static func check(authority: String) throws(Mistake) {
         guard !authority.contains("@") else {
-            throw HTTPFailure("the URL has a user name: credentials go into a header")
+            throw Mistake("the URL has a user name: credentials go into a header")
         }
         let hostEnd =
             authority.hasPrefix("[")
             ? authority.firstIndex(of: "]").map { authority.index(after: $0) } : authority.firstIndex(of: ":")
         let host = authority[..<(hostEnd ?? authority.endIndex)]
-        guard isHost(host) else { throw HTTPFailure("the URL has no host that can be asked") }
+        guard isHost(host) else { throw Mistake("the URL has no host that can be asked") }
         let port = authority[host.endIndex...]
         guard port.isEmpty || port.first == ":" && isPort(port.dropFirst()) else {
-            throw HTTPFailure("the URL's port is no number between 1 and 65535")
+            throw Mistake("the URL's port is no number between 1 and 65535")
         }
     }
 

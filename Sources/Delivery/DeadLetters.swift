@@ -68,6 +68,16 @@ public struct DeadLetters: Sendable {
     /// Everything that is parked or dead, oldest first.
     public func all() async throws(PostgresError) -> [Letter] { try await letters("ORDER BY id", []) }
 
+    /// How many of a target's are tried again, and how many no more.
+    public func counts(target: String) async throws(PostgresError) -> (retrying: Int, dead: Int) {
+        let rows = try await connection.query(
+            """
+            SELECT count(*) FILTER (WHERE dead_at IS NULL), count(dead_at) FROM unstale.dead_letters
+            WHERE target = $1
+            """, [.text(target)], doing: "counting dead letters")
+        return (rows.first?.int(0) ?? 0, rows.first?.int(1) ?? 0)
+    }
+
     /// One of them.
     public func letter(_ id: Int) async throws(PostgresError) -> Letter? {
         try await letters("WHERE id = $1::bigint", [.integer(id)]).first

@@ -6,9 +6,12 @@ public struct Deliverer: Sendable {
     private let sweeper: Sweeper
     private let rewarmer: Rewarmer
     private let lookups: LookupRunner?
+    /// By the rules' numbers.
+    private let tallies: [RuleTally]
 
     /// A deliverer to a target. Without `lookups` no plan may hold any.
     public init(target: Target, sweeper: Sweeper, rewarmer: Rewarmer, lookups: LookupRunner?) {
+        tallies = rewarmer.tallies
         self.target = target
         self.sweeper = sweeper
         self.rewarmer = rewarmer
@@ -17,15 +20,17 @@ public struct Deliverer: Sendable {
 
     /// Returns once everything in the plan has been acknowledged, repeats included, with what failed on its own
     /// account. Trouble of the target is waited for. `onDeleted` is called when the keys are gone for the first
-    /// time and only loads, sweeps and repeats are left.
+    /// time and only loads, sweeps and repeats are left, `onServed` when only repeats are.
     public func deliver(
-        _ plan: Plan, planner: Planner, onDeleted: @Sendable () -> Void = {}
+        _ plan: Plan, planner: Planner, onDeleted: @Sendable () -> Void = {},
+        onServed: @Sendable ([FailedAction]) -> Void = { _ in }
     ) async throws -> [FailedAction] {
         guard !plan.lookups.isEmpty || !plan.patterns.isEmpty || !plan.rewarms.isEmpty || !plan.repeats.isEmpty
         else {
             // Nearly all plans.
             let failures = try await delete(plan.work, planner)
             onDeleted()
+            onServed(failures)
             return failures
         }
         let start = ContinuousClock.now
@@ -41,6 +46,7 @@ public struct Deliverer: Sendable {
         whole.merge(found.plan)
         failures += try await sweep(whole.work, planner)
         for job in jobs { failures += try await job.failures() }
+        onServed(failures)
         failures += try await repeating(whole.repeats, planner)
         return failures
     }
@@ -64,6 +70,7 @@ public struct Deliverer: Sendable {
         let rewarmed = Set(work.rewarms.map(\.key))
         let keys = rewarmed.isEmpty ? work.keys : work.keys.filter { !rewarmed.contains($0.key) }
         let failures = try await target.delete(keys.map(\.key), fenced: work.fencedKeys)
+        count(keys.map(\.rule)) { $0.deleted(keys: $1) }
         guard !failures.isEmpty else { return [] }
         let rules = Dictionary(keys.map { ($0.key, $0.rule) }) { first, _ in first }
         return failures.map { failure in
@@ -73,9 +80,16 @@ public struct Deliverer: Sendable {
         }
     }
 
+    private func count(_ rules: [Int], _ count: (RuleTally, Int) -> Void) {
+        var counts = [Int](repeating: 0, count: tallies.count)
+        for rule in rules { counts[rule] += 1 }
+        for (tally, number) in zip(tallies, counts) where number > 0 { count(tally, number) }
+    }
+
     private func sweep(_ work: Work, _ planner: Planner) async throws -> [FailedAction] {
         guard !work.patterns.isEmpty else { return [] }
         let failures = try await sweeper.sweep(work.patterns.map(\.pattern), fenced: work.fencedPatterns)
+        count(work.patterns.map(\.rule)) { $0.swept(patterns: $1) }
         guard !failures.isEmpty else { return [] }
         let set = PatternSet(work.patterns.map(\.pattern))
         return failures.map { failure in

@@ -1,4 +1,5 @@
 import Logging
+import Metrics
 import Redis
 import Synchronization
 
@@ -10,6 +11,7 @@ actor Link {
     private let onIdentity: @Sendable (RedisIdentity) async -> Void
     private let onState: @Sendable (TargetState) -> Void
     private let logger: Logger
+    private let roundTrips: Metrics.Timer
     private let isTrouble: @Sendable (RedisErrorReply) -> Bool
 
     private var health = Health()
@@ -23,11 +25,12 @@ actor Link {
     private static let ping = RedisCommand("PING")
 
     /// - Parameters:
+    ///   - target: The target's name.
     ///   - onIdentity: told which server was reached, before the connection is given to anybody.
     ///   - onState: told each change of the state.
     ///   - isTrouble: whether an error is the target's and not the command's.
     init(
-        to url: RedisURL, options: TargetOptions, logger: Logger,
+        to url: RedisURL, target: String, options: TargetOptions, logger: Logger,
         isTrouble: @escaping @Sendable (RedisErrorReply) -> Bool = { Trouble($0).isTargets },
         onIdentity: @escaping @Sendable (RedisIdentity) async -> Void = { _ in },
         onState: @escaping @Sendable (TargetState) -> Void = { _ in }
@@ -37,6 +40,7 @@ actor Link {
         self.onIdentity = onIdentity
         self.onState = onState
         self.logger = logger
+        roundTrips = Metrics.Timer(label: "unstale_redis_round_trip_seconds", dimensions: [("target", target)])
         self.isTrouble = isTrouble
     }
 
@@ -82,7 +86,9 @@ actor Link {
         _ commands: [RedisCommand], on connection: RedisConnection
     ) async throws(CancellationError) -> [RedisReply]? {
         do throws(RedisError) {
+            let start = ContinuousClock.now
             let replies = try await connection.pipeline(commands, deadline: options.deadline)
+            roundTrips.record(duration: .now - start)
             for (command, reply) in zip(commands, replies) {
                 guard case .error(let error) = reply, isTrouble(error) else { continue }
                 await pause(error.text, of: connection, probe: command)

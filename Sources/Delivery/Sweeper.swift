@@ -1,4 +1,5 @@
 import Logging
+import Metrics
 import Redis
 import Rules
 import Synchronization
@@ -31,6 +32,8 @@ public final class Sweeper: Sendable {
     private let target: Target
     private let link: Link
     private let options: SweepOptions
+    private let passes, keysScanned, keysSwept: Counter
+    private let passTime: Metrics.Timer
     private let state: Mutex<State>
     /// Rings when somebody begins to wait. One ring is as good as many.
     private let bell = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -43,7 +46,13 @@ public final class Sweeper: Sendable {
         logger[metadataKey: "redis"] = "\(target.url)"
         logger[metadataKey: "connection"] = "sweep"
         // A SCAN names no key that could be to blame, so each of its errors is the target's trouble.
-        link = Link(to: target.url, options: target.options, logger: logger, isTrouble: { _ in true })
+        link = Link(
+            to: target.url, target: target.name, options: target.options, logger: logger, isTrouble: { _ in true })
+        let dimensions = [("target", target.name)]
+        passes = Counter(label: "unstale_sweep_passes_total", dimensions: dimensions)
+        keysScanned = Counter(label: "unstale_sweep_keys_scanned_total", dimensions: dimensions)
+        keysSwept = Counter(label: "unstale_keys_swept_total", dimensions: dimensions)
+        passTime = Metrics.Timer(label: "unstale_sweep_seconds", dimensions: dimensions)
         state = Mutex(State(queue: SweepQueue(patternsPerPass: options.patternsPerPass)))
     }
 
@@ -100,13 +109,15 @@ public final class Sweeper: Sendable {
             while state.withLock({ !$0.queue.isEmpty }) {
                 let connection = try await link.connection()
                 let filter = state.withLock { SweepFilter($0.queue.begin(), fenced: $0.queue.fenced) }
-                finish(with: try await pass(filter, on: connection))
+                let start = ContinuousClock.now
+                let failures = try await pass(filter, on: connection)
+                finish(with: failures, after: .now - start)
             }
         }
     }
 
     /// Ends a pass: nil failures mean that it was broken off.
-    private func finish(with failures: [Failure]?) {
+    private func finish(with failures: [Failure]?, after duration: Duration) {
         let served = state.withLock { state in
             guard failures != nil else {
                 state.statistics.brokenPasses += 1
@@ -115,6 +126,10 @@ public final class Sweeper: Sendable {
             }
             state.statistics.passes += 1
             return state.queue.finish()
+        }
+        if failures != nil {
+            passes.increment()
+            passTime.record(duration: duration)
         }
         for request in served {
             let patterns = PatternSet(request.patterns)
@@ -151,6 +166,7 @@ public final class Sweeper: Sendable {
         var cursor = ScanPage.edge
         var failures: [Failure] = []
         repeat {
+            try await target.waitWhileHeld()
             let start = ContinuousClock.now
             guard let page = try await page(from: cursor, matching: pattern, count: pace.count, on: connection)
             else { return nil }
@@ -161,6 +177,8 @@ public final class Sweeper: Sendable {
                 state.statistics.keysScanned += page.keys.count
                 state.statistics[keyPath: count] += hits.count
             }
+            keysScanned.increment(by: page.keys.count)
+            if count == \.keysMatched { keysSwept.increment(by: hits.count) }
             if !hits.isEmpty {
                 failures += try await target.delete(hits, fencing: fencing)
                 rest += pace.deleted(in: .now - idleSince)

@@ -4,10 +4,13 @@ import Rules
 
 /// One Redis deployment, today a single server, that keys are deleted from.
 public final class Target: Sendable {
+    /// What people and metrics call it.
+    public let name: String
     /// Where it is.
     public let url: RedisURL
     let options: TargetOptions
     private let link: Link
+    private let hold = Hold()
 
     /// A target; ``run()`` connects to it.
     ///
@@ -17,19 +20,27 @@ public final class Target: Sendable {
     ///     the last may lack what that one had acknowledged.
     ///   - onState: told each change of ``state``, in order. It must not block.
     public init(
-        _ url: RedisURL, options: TargetOptions = .init(), logger: Logger,
+        _ url: RedisURL, name: String = "default", options: TargetOptions = .init(), logger: Logger,
         onIdentity: @escaping @Sendable (RedisIdentity) async -> Void = { _ in },
         onState: @escaping @Sendable (TargetState) -> Void = { _ in }
     ) {
+        self.name = name
         self.url = url
         self.options = options
         var logger = logger
         logger[metadataKey: "redis"] = "\(url)"
-        link = Link(to: url, options: options, logger: logger, onIdentity: onIdentity, onState: onState)
+        link = Link(
+            to: url, target: name, options: options, logger: logger, onIdentity: onIdentity, onState: onState)
     }
 
     /// Where it stands.
     public var state: TargetState { link.state }
+
+    /// Whether it is left alone until somebody sets this back: what is under way ends, everything else waits.
+    public var isHeld: Bool { hold.isHeld }
+
+    /// Has it left alone, or no longer.
+    public func hold(_ isHeld: Bool) { hold.set(isHeld) }
 
     /// Keeps the connection until the task is cancelled. Called once; without it deletes wait.
     public func run() async { await link.run() }
@@ -54,7 +65,7 @@ public final class Target: Sendable {
             bytesPerPipeline: options.bytesPerPipeline)
         var random = SystemRandomNumberGenerator()
         while !work.isDone {
-            let connection = try await link.connection()
+            let connection = try await connection()
             let commands = work.commands(using: &random)
             if let replies = try await link.attempt(commands, on: connection) { work.settle(replies) }
         }
@@ -66,7 +77,7 @@ public final class Target: Sendable {
     func execute(_ commands: [RedisCommand]) async throws(CancellationError) -> [RedisReply] {
         var replies: [RedisReply] = []
         while replies.count < commands.count {
-            let connection = try await link.connection()
+            let connection = try await connection()
             let pipeline = Self.pipeline(commands[replies.count...], bytes: options.bytesPerPipeline)
             let answers = try await link.attempt(Array(pipeline), on: connection)
             if let answers, !answers.contains(where: { $0.trouble?.isTargets == true }) {
@@ -79,7 +90,15 @@ public final class Target: Sendable {
     }
 
     /// Returns when the target takes commands.
-    func waitUntilUsable() async throws(CancellationError) { _ = try await link.connection() }
+    func waitUntilUsable() async throws(CancellationError) { _ = try await connection() }
+
+    /// Returns when nobody holds the target.
+    func waitWhileHeld() async throws(CancellationError) { try await hold.wait() }
+
+    private func connection() async throws(CancellationError) -> RedisConnection {
+        try await hold.wait()
+        return try await link.connection()
+    }
 
     /// As many of the first commands as make a pipeline; one at least.
     private static func pipeline(_ commands: ArraySlice<RedisCommand>, bytes limit: Int) -> ArraySlice<RedisCommand> {

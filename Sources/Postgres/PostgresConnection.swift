@@ -1,6 +1,7 @@
 internal import CPostgres
 import Dispatch
 import Glibc
+import Metrics
 import Synchronization
 
 /// One connection to Postgres by libpq, on a serial executor of its own.
@@ -155,9 +156,15 @@ public actor PostgresConnection {
         guard send() == 1 else {
             throw PostgresError(code: .disconnected, message: handle.errorMessage, doing: doing)
         }
+        let start = ContinuousClock.now
         try flush(until: deadline, doing: doing)
-        return try results(until: deadline, doing: doing)
+        let rows = try results(until: deadline, doing: doing)
+        // What may take days waits for somebody else's lock.
+        if timeout < .seconds(3_600) { Self.roundTrips.record(duration: .now - start) }
+        return rows
     }
+
+    private static let roundTrips = Metrics.Timer(label: "unstale_postgres_round_trip_seconds")
 
     private func results(until deadline: ContinuousClock.Instant, doing: String) throws(PostgresError) -> Rows {
         var rows = Rows(columns: [], affected: 0, bytes: [], values: [])

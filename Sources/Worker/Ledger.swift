@@ -23,6 +23,20 @@ struct Ledger: Sendable {
             cursor: cursor, cluster: row.text(1) ?? "", server: row.text(2), state: row.text(3) ?? "{}")
     }
 
+    /// How many records there are behind a cursor; past a million they are not counted.
+    func backlog(behind cursor: Snapshot) async throws(PostgresError) -> Int {
+        let rows = try await connection.query(
+            """
+            SELECT count(*) FROM (
+                SELECT FROM unstale.outbox AS o
+                WHERE (o.xid >= pg_snapshot_xmax($1::pg_snapshot) AND o.xid < pg_snapshot_xmax(pg_current_snapshot()))
+                    OR o.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))
+                LIMIT 1000000
+            ) AS ahead
+            """, [.text(cursor.description)], doing: "counting the backlog")
+        return rows.first?.int(0) ?? 0
+    }
+
     /// The cursors of all targets.
     func cursors() async throws(PostgresError) -> [Snapshot] {
         let rows = try await connection.query(

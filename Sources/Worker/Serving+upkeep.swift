@@ -11,6 +11,7 @@ extension Serving {
         var stored: Ledger.Entry?
         var examined: ContinuousClock.Instant?
         var reclaimed = ContinuousClock.now
+        var counted = ContinuousClock.now
         while true {
             let entry = entry()
             let hasChanged = entry != stored && isStorable.withLock { $0 }
@@ -20,6 +21,7 @@ extension Serving {
             }
             if examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true || takeExaminationIsDue() {
                 try await examineCapture()
+                worker.freshness.set(try await ServerClock.read(parts.ledger.connection))
                 examined = .now
             }
             if .now - reclaimed >= settings.reclaimInterval {
@@ -27,9 +29,22 @@ extension Serving {
                     passed: try await parts.ledger.cursors())
                 reclaimed = .now
             }
+            if .now - counted >= .seconds(5) {
+                try await countWork()
+                counted = .now
+            }
             try await parts.leadership.confirm()
             try await Task.sleep(for: hasChanged ? .milliseconds(500) : .seconds(1))
         }
+    }
+
+    /// What others than us would have to be asked for: records that wait in the outbox, and parked actions.
+    private func countWork() async throws {
+        let isBehind = isBehind.withLock { $0 }
+        let all = isBehind ? try await parts.ledger.backlog(behind: window.acknowledged.snapshot) : 0
+        worker.freshness.set(unread: max(0, all - worker.freshness.unserved))
+        let letters = try await parts.deadLetters.counts(target: settings.target)
+        worker.board.set(retrying: letters.retrying, dead: letters.dead)
     }
 
     /// Stores the cursor a last time. A Postgres that doesn't answer must not hold up the end for long.
@@ -42,18 +57,16 @@ extension Serving {
     /// counts as the one that the cursor is about.
     private func entry() -> Ledger.Entry {
         let (server, known) = upkeep.withLock { upkeep in
-            (upkeep.server, upkeep.state(pausedReason: parts.monitor.pausedReason, worker: Self.worker))
+            (upkeep.server, upkeep.state(pausedReason: worker.monitor.pausedReason, worker: Worker.name))
         }
         var state = known
         state.rules = start.rules
-        let rewarms = parts.rewarmer.statistics
+        state.isHeld = worker.target.isHeld ? true : nil
+        let rewarms = generation.rewarmer.statistics
         state.rewarms = rewarms == RewarmStatistics() ? nil : rewarms
         return Ledger.Entry(
             cursor: window.acknowledged.snapshot, cluster: start.cluster, server: server, state: state.json)
     }
-
-    private static let worker =
-        "\(ProcessInfo.processInfo.hostName) \(ProcessInfo.processInfo.processIdentifier)"
 
     /// A record told that its capture had failed, or is one that the planner did not know.
     private func takeExaminationIsDue() -> Bool {
@@ -69,9 +82,10 @@ extension Serving {
         guard capture.wake == start.capture.wake,
             capture.lookups.mapValues(\.sql) == start.capture.lookups.mapValues(\.sql)
         else { throw SessionIsOutdated() }
-        parts.rewarmer.use(capture.loaders, prepared: capture.wake == .notify)
+        generation.rewarmer.use(capture.loaders, prepared: capture.wake == .notify)
         planning.reload(capture.manifests)
         report(upkeep.withLock { $0.examined(capture, at: .now) })
+        worker.board.set(problems: upkeep.withLock { $0.problems })
     }
 
     private func report(_ change: (new: [WorkerState.Problem], over: [WorkerState.Problem])) {
@@ -107,8 +121,14 @@ extension Serving {
         } catch let error as DeadLetters.UnreadableLetter {
             reason = error.description
         }
-        guard let reason else { return try await parts.deadLetters.settle(letter) }
-        if try await parts.deadLetters.failedAgain(letter, reason: reason) {
+        let tally = worker.tally.rule(letter.rule)
+        guard let reason else {
+            try await parts.deadLetters.settle(letter)
+            return tally.succeeded()
+        }
+        let isDead = try await parts.deadLetters.failedAgain(letter, reason: reason)
+        tally.failed(isDead: isDead)
+        if isDead {
             logger.error(
                 "An action is a dead letter now: see 'unstale dead-letters'",
                 metadata: ["rule": "\(letter.rule)", "id": "\(letter.id)", "reason": "\(reason)"])

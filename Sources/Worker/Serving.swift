@@ -19,8 +19,6 @@ final class Serving: Sendable {
         let ledger: Ledger
         let deadLetters: DeadLetters
         let deliverer: Deliverer
-        let rewarmer: Rewarmer
-        let monitor: TargetMonitor
     }
 
     /// Where a session begins.
@@ -29,6 +27,8 @@ final class Serving: Sendable {
         var cluster: String
         /// The stored cursor is another cluster's and means nothing here.
         var isOtherCluster: Bool
+        /// The window is replayed.
+        var isReplay: Bool
         /// The Redis that the cursor is about, as JSON; nil: none was served yet.
         var server: String?
         var state: WorkerState
@@ -39,8 +39,8 @@ final class Serving: Sendable {
 
     let parts: Parts
     let start: Start
-    let settings: WorkerSettings
-    let logger: Logger
+    let worker: Worker
+    let generation: RulesInUse.Generation
     let window: SharedWindow
     let planning: Planning
     let upkeep: Mutex<UpkeepState>
@@ -48,22 +48,28 @@ final class Serving: Sendable {
     let isStorable: Mutex<Bool>
     /// The next look at the capture is due at once.
     let examinationIsDue = Mutex(true)
+    /// There are records that were not even read.
+    let isBehind = Mutex(false)
 
-    init(_ parts: Parts, start: Start, rules: [Rule], settings: WorkerSettings, logger: Logger) {
+    init(_ parts: Parts, start: Start, worker: Worker, generation: RulesInUse.Generation) {
         self.parts = parts
         self.start = start
-        self.settings = settings
-        self.logger = logger
-        window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: settings.inFlightLimit))
-        planning = Planning(rules: rules, manifests: start.capture.manifests)
+        self.worker = worker
+        self.generation = generation
+        window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: worker.settings.inFlightLimit))
+        planning = Planning(rules: generation.rules, manifests: start.capture.manifests)
         isStorable = Mutex(!start.isOtherCluster)
         upkeep = Mutex(UpkeepState(server: start.server, state: start.state))
     }
 
+    var settings: WorkerSettings { worker.settings }
+    var logger: Logger { worker.logger }
+
     /// Starts a delivery that goes on while the reader reads.
     private typealias Begin = (@escaping @Sendable () async throws -> Void) -> Void
 
-    /// Returns after a graceful shutdown, when what was in flight is done or the grace period is over.
+    /// Returns after a graceful shutdown, or when there are newer rules, when what was in flight is done or the grace
+    /// period is over.
     func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.keepUp() }
@@ -71,15 +77,24 @@ final class Serving: Sendable {
             group.addTask { try await self.serveChanges() }
             group.addTask {
                 try await gracefulShutdown()
-                self.window.close()
-                self.parts.doorbell.endWait()
-                self.parts.rewarmer.stop(within: min(.seconds(1), self.settings.gracePeriod / 2))
-                try await Task.sleep(for: self.settings.gracePeriod)
+                try await self.stop()
+            }
+            group.addTask {
+                try await self.worker.rules.waitForNewer(than: self.generation)
+                try await self.stop()
             }
             try await group.next()
             group.cancelAll()
         }
         try await storeCursor()
+    }
+
+    /// Reads no more, and returns when the grace period is over.
+    private func stop() async throws {
+        window.close()
+        parts.doorbell.endWait()
+        generation.rewarmer.stop(within: min(.seconds(1), settings.gracePeriod / 2))
+        try await Task.sleep(for: settings.gracePeriod)
     }
 
     private func serveChanges() async throws {
@@ -98,6 +113,9 @@ final class Serving: Sendable {
     /// Reads until the window is closed, and has each batch delivered by `start`.
     private func read(_ begin: Begin) async throws {
         var position = ReadPosition(start.cursor)
+        // Everything that was committed before had been read, or is old and read once more.
+        var floor = start.isReplay || start.isOtherCluster ? worker.freshness.now : nil
+        if start.isReplay { worker.board.replays() }
         if start.isOtherCluster {
             logger.warning("The cursor is about another database: counting all rows as changed")
             repairAll(position, begin)
@@ -107,17 +125,24 @@ final class Serving: Sendable {
                 logger.notice("Redis is another one or has restarted: replaying the window")
                 position = ReadPosition(.empty)
                 window.reset(to: position)
+                worker.board.replays()
+                worker.freshness.reset()
+                floor = worker.freshness.now
                 upkeep.withLock { $0.server = another }
             }
             repairPending(position, begin)
             guard !window.isFull else {
+                isBehind.withLock { $0 = true }
                 try await parts.doorbell.standDown()
                 await window.waitForRoom()
                 continue
             }
+            let now = worker.freshness.now
             let batch = try await parts.outbox.read(from: position)
             position = batch.next
-            try await plan(batch, begin)
+            isBehind.withLock { $0 = batch.isFull }
+            try await plan(batch, floor, begin)
+            if !batch.isFull { floor = now }
             try await parts.doorbell.didRead(batch)
             if !batch.isFull { try await parts.doorbell.wait() }
         }
@@ -126,7 +151,7 @@ final class Serving: Sendable {
     /// The Redis that was reached, if it is another than the one that acknowledged what is behind the cursor: it may
     /// have forgotten deletes, so the window is to be replayed.
     private func anotherServer() -> String? {
-        guard let reached = parts.monitor.server else { return nil }
+        guard let reached = worker.monitor.server else { return nil }
         return upkeep.withLock { upkeep in
             guard let served = upkeep.server else {
                 upkeep.server = reached
@@ -136,7 +161,8 @@ final class Serving: Sendable {
         }
     }
 
-    private func plan(_ batch: Batch, _ begin: Begin) async throws {
+    private func plan(_ batch: Batch, _ floor: ServerTime?, _ begin: Begin) async throws {
+        worker.board.read(records: batch.records)
         guard !batch.changes.isEmpty else { return window.pass(batch.next) }
         var planner = planning.planner
         var plan = planner.plan(batch.changes)
@@ -151,7 +177,13 @@ final class Serving: Sendable {
             }
         }
         report(batch.failures)
-        if plan.isEmpty { window.pass(batch.next) } else { deliver(plan, planner, batch.next, begin) }
+        for (rule, count) in plan.changes.enumerated() where count > 0 { generation.tallies[rule].fired(count) }
+        guard !plan.isEmpty else { return window.pass(batch.next) }
+        let ticket = worker.freshness.begin(batch.writtenAt, floor: floor)
+        let outcome = worker.changes.begin(batch, planner, table: planning.table(ofCapture:))
+        deliver(plan, planner, batch.next, begin) { [worker] failures in
+            worker.changes.served(outcome, failures, lag: worker.freshness.served(ticket))
+        }
     }
 
     /// A capture that fails costs the application nothing, and must not stay unnoticed.
@@ -180,19 +212,20 @@ final class Serving: Sendable {
             "The capture had a gap: counting all rows as changed",
             metadata: ["tables": "\(tables.sorted().joined(separator: ", "))"])
         let (plan, planner) = planning.anyRow(of: tables)
-        deliver(plan, planner, position, begin) { self.upkeep.withLock { $0.repaired(pending) } }
+        deliver(plan, planner, position, begin, whenDone: { self.upkeep.withLock { $0.repaired(pending) } })
     }
 
     private func repairAll(
         _ position: ReadPosition, _ begin: Begin
     ) {
         let (plan, planner) = planning.anyRow()
-        deliver(plan, planner, position, begin) { self.isStorable.withLock { $0 = true } }
+        deliver(plan, planner, position, begin, whenDone: { self.isStorable.withLock { $0 = true } })
     }
 
     private func deliver(
         _ plan: Plan, _ planner: Planner, _ position: ReadPosition,
         _ begin: Begin,
+        whenServed: @escaping @Sendable ([FailedAction]) -> Void = { _ in },
         whenDone: @escaping @Sendable () -> Void = {}
     ) {
         let repeats = plan.repeats.values.reduce(0) { $0 + $1.keys.count + $1.patterns.count + $1.rewarms.count }
@@ -202,11 +235,12 @@ final class Serving: Sendable {
         let left = plan.patterns.count + repeats + loads
         let weight = plan.keys.count + plan.lookups.count + plan.rewarms.count + left
         let ticket = window.begin(position, weight: weight)
+        worker.board.delivers()
         begin {
             do {
-                let failures = try await self.parts.deliverer.deliver(plan, planner: planner) {
-                    self.window.lighten(ticket, to: left)
-                }
+                let failures = try await self.parts.deliverer.deliver(
+                    plan, planner: planner, onDeleted: { self.window.lighten(ticket, to: left) },
+                    onServed: whenServed)
                 // What failed on its own account is in Postgres before the batch counts as done.
                 try await self.park(failures)
                 whenDone()
@@ -221,6 +255,7 @@ final class Serving: Sendable {
         guard !failures.isEmpty else { return }
         try await parts.deadLetters.park(failures, target: settings.target)
         for failure in failures {
+            worker.tally.rule(failure.rule).failed(isDead: settings.retry.attempts <= 1)
             logger.warning(
                 "An action failed and will be tried again",
                 metadata: ["rule": "\(failure.rule)", "reason": "\(failure.reason)"])

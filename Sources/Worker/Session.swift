@@ -9,53 +9,55 @@ import Synchronization
 /// The worker's life with one set of connections to Postgres: from taking the lead until one of them fails or
 /// the worker is told to stop.
 struct Session: Sendable {
-    let rules: [Rule]
-    let settings: WorkerSettings
-    let target: Target
-    let sweeper: Sweeper
-    let rewarmer: Rewarmer
-    let monitor: TargetMonitor
-    let logger: Logger
+    let worker: Worker
 
-    /// Returns after a graceful shutdown; throws what ended the session otherwise.
-    func run() async throws {
-        try await cancelWhenGracefulShutdown { try await lead() }.run()
+    private struct Lead {
+        let leadership: Leadership
+        let reader: PostgresConnection
+        let wake: Wake
     }
 
-    /// Connects, takes the lead, and makes ready to serve; with another worker at work that takes as long as it
-    /// lives.
-    private func lead() async throws -> Serving {
+    private var settings: WorkerSettings { worker.settings }
+    private var logger: Logger { worker.logger }
+
+    /// Returns after a graceful shutdown; throws what ended the session otherwise. New rules are served under the
+    /// same lead.
+    func run() async throws {
+        let lead = try await cancelWhenGracefulShutdown { try await self.lead() }
+        while !Task.isShuttingDownGracefully {
+            let generation = worker.rules.current
+            try await cancelWhenGracefulShutdown { try await makeService(lead, generation) }.run()
+        }
+    }
+
+    /// Connects and takes the lead; with another worker at work that takes as long as it lives.
+    private func lead() async throws -> Lead {
         let leader = try await connect()
         // How the worker is woken decides how it leads, so the first look at the capture comes before that.
-        let wake = try await CaptureState.read(rules, leader).wake
+        let wake = try await CaptureState.read(worker.rules.current.rules, leader).wake
         let leadership = Leadership(connection: leader, wake: wake)
         if try await !leadership.tryAcquire() {
             logger.notice("Standing by: another worker leads")
+            worker.board.set(.standingBy, reason: "another worker leads")
             try await leadership.acquire()
         }
         // The leader also listens and reads, so that nothing is between the ring and the read; but where it leads
         // by an open transaction, another reads.
-        let reader = wake == .notify ? leader : try await connect()
-        let service = try await makeService(leadership, reader, wake: wake)
-        logger.notice(
-            "Serving",
-            metadata: ["target": "\(settings.target)", "rules": "\(rules.count)", "wake": "\(wake)"])
-        return service
+        return Lead(leadership: leadership, reader: wake == .notify ? leader : try await connect(), wake: wake)
     }
 
     private func connect() async throws(PostgresError) -> PostgresConnection {
         try await PostgresConnection.connect(settings.postgres)
     }
 
-    private func makeService(
-        _ leadership: Leadership, _ reader: PostgresConnection, wake: Wake
-    ) async throws -> Serving {
+    private func makeService(_ lead: Lead, _ generation: RulesInUse.Generation) async throws -> Serving {
+        let (reader, wake, rules) = (lead.reader, lead.wake, generation.rules)
         try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
         let ledger = Ledger(connection: try await connect(), target: settings.target)
         let capture = try await CaptureState.read(rules, ledger.connection)
         // A standby may have waited for days.
         guard capture.wake == wake else { throw SessionIsOutdated() }
-        rewarmer.use(capture.loaders, prepared: wake == .notify)
+        generation.rewarmer.use(capture.loaders, prepared: wake == .notify)
         var lookups: LookupRunner?
         if !capture.lookups.isEmpty {
             let connection = try await connect()
@@ -75,20 +77,26 @@ struct Session: Sendable {
         // Install comes before the worker that knows the new rules, so another passed what only they care about.
         let hasNewRules = state.rules.map { $0 != rules.version } ?? false
         if hasNewRules { logger.notice("The rules have changed: replaying the window") }
+        worker.target.hold(worker.board.order ?? state.isHeld ?? false)
+        worker.freshness.set(try await ServerClock.read(ledger.connection))
+        worker.freshness.reset()
         let start = Serving.Start(
             cursor: isOther || hasNewRules ? .empty : stored?.cursor ?? .empty, cluster: cluster,
-            isOtherCluster: isOther, server: stored?.server, state: state, rules: rules.version,
-            capture: capture)
+            isOtherCluster: isOther, isReplay: hasNewRules, server: stored?.server, state: state,
+            rules: rules.version, capture: capture)
         let parts = Serving.Parts(
-            leadership: leadership,
+            leadership: lead.leadership,
             outbox: Outbox(
                 connection: reader, pageSize: settings.batchSize, prepares: wake == .notify),
             readerExecutor: reader.taskExecutor, doorbell: doorbell, ledger: ledger,
             deadLetters: DeadLetters(connection: ledger.connection, policy: settings.retry),
             deliverer: Deliverer(
-                target: target, sweeper: sweeper, rewarmer: rewarmer, lookups: lookups),
-            rewarmer: rewarmer, monitor: monitor)
-        return Serving(parts, start: start, rules: rules, settings: settings, logger: logger)
+                target: worker.target, sweeper: worker.sweeper, rewarmer: generation.rewarmer, lookups: lookups))
+        logger.notice(
+            "Serving",
+            metadata: ["target": "\(settings.target)", "rules": "\(rules.count)", "wake": "\(wake)"])
+        worker.board.set(.leading)
+        return Serving(parts, start: start, worker: worker, generation: generation)
     }
 }
 

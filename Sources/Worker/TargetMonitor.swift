@@ -1,5 +1,6 @@
 import Delivery
 import FoundationEssentials
+import Metrics
 import Redis
 import Synchronization
 
@@ -11,6 +12,11 @@ final class TargetMonitor: Sendable {
     }
 
     private let news = Mutex(News())
+    private let pauses: Counter
+
+    init(target: String) {
+        pauses = Counter(label: "unstale_pauses_total", dimensions: [("target", target)])
+    }
 
     /// The Redis that was reached last, as JSON.
     var server: String? {
@@ -27,6 +33,8 @@ final class TargetMonitor: Sendable {
     func reached(_ identity: RedisIdentity) { news.withLock { $0.identity = identity } }
 
     func changed(to state: TargetState) {
+        let wasPaused = news.withLock { $0.pausedReason != nil }
+        if case .paused = state, !wasPaused { pauses.increment() }
         news.withLock { news in
             news.pausedReason =
                 switch state {

@@ -8,31 +8,42 @@ import Postgres
 
 /// Keeps one target true to one database, until it is told to stop.
 public struct Worker: Service, CustomStringConvertible {
-    private let rules: [Rule]
-    private let settings: WorkerSettings
-    private let target: Target
-    private let sweeper: Sweeper
-    private let rewarmer: Rewarmer
-    private let monitor: TargetMonitor
-    private let logger: Logger
+    let settings: WorkerSettings
+    let rules: RulesInUse
+    let target: Target
+    let sweeper: Sweeper
+    let tally: DeliveryTally
+    let board: Board
+    let freshness: Freshness
+    let monitor: TargetMonitor
+    let logger: Logger
+    /// The last changes, for people who look on.
+    public let changes: RecentChanges
 
     /// A worker for these rules between the database of the settings and the Redis at `url`.
     public init(
         rules: [Rule], settings: WorkerSettings, redis url: RedisURL, targetOptions: TargetOptions = .init(),
         sweepOptions: SweepOptions = .init(), logger: Logger
     ) {
-        let monitor = TargetMonitor()
-        self.rules = rules
+        let monitor = TargetMonitor(target: settings.target)
+        let tally = DeliveryTally(target: settings.target)
+        let target = Target(
+            url, name: settings.target, options: targetOptions, logger: logger,
+            onIdentity: { monitor.reached($0) }, onState: { monitor.changed(to: $0) })
         self.settings = settings
         self.monitor = monitor
+        self.tally = tally
+        self.target = target
         self.logger = logger
-        target = Target(
-            url, options: targetOptions, logger: logger, onIdentity: { monitor.reached($0) },
-            onState: { monitor.changed(to: $0) })
+        self.rules = RulesInUse(rules) { rules, statistics in
+            Rewarmer(
+                target, rules: rules, tally: tally, postgres: settings.postgres,
+                sessionSettings: TextSetting.pinAll, statistics: statistics, logger: logger)
+        }
         sweeper = Sweeper(target, options: sweepOptions, logger: logger)
-        rewarmer = Rewarmer(
-            target, rules: rules, postgres: settings.postgres, sessionSettings: TextSetting.pinAll,
-            logger: logger)
+        board = Board(target: settings.target)
+        freshness = Freshness(target: settings.target)
+        changes = RecentChanges(limit: settings.recentChanges)
     }
 
     /// What logs call it.
@@ -44,7 +55,7 @@ public struct Worker: Service, CustomStringConvertible {
         try await withThrowingTaskGroup { group in
             group.addTask { await target.run() }
             group.addTask { await sweeper.run() }
-            group.addTask { await rewarmer.run() }
+            group.addTask { await rules.runRewarmers() }
             try await serve()
             group.cancelAll()
         }
@@ -59,11 +70,7 @@ public struct Worker: Service, CustomStringConvertible {
         while !Task.isShuttingDownGracefully {
             let start = ContinuousClock.now
             do {
-                let session = Session(
-                    rules: rules, settings: settings, target: target, sweeper: sweeper, rewarmer: rewarmer,
-                    monitor: monitor,
-                    logger: logger)
-                try await session.run()
+                try await Session(worker: self).run()
             } catch is SessionIsOutdated {
                 logger.notice("The capture was installed anew: beginning again")
             } catch {
@@ -77,6 +84,7 @@ public struct Worker: Service, CustomStringConvertible {
                     logger.warning("Postgres is waited for", metadata: ["reason": "\(error)"])
                 }
                 lastFailure = "\(error)"
+                board.set(.waiting, reason: "\(error)")
                 let delay = backoff.delay(afterFailures: failures, using: &random)
                 try? await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
             }

@@ -21,6 +21,8 @@ public struct WorkerSettings: Sendable {
     public var reclaimInterval: Duration
     /// Records in one batch, at most.
     public var batchSize: Int
+    /// Changes that are kept for people who look on; 0: none.
+    public var recentChanges: Int
     /// Keys, patterns and lookups in flight, at about which reading waits.
     public var inFlightLimit: Int
 
@@ -29,7 +31,7 @@ public struct WorkerSettings: Sendable {
         postgres: PostgresSettings, target: String = "default", gracePeriod: Duration = .seconds(10),
         retry: RetryPolicy = RetryPolicy(), pace: Duration = .milliseconds(5), sweep: Duration? = .seconds(1),
         captureCheckInterval: Duration = .seconds(15), reclaimInterval: Duration = .seconds(60),
-        batchSize: Int = 1_000, inFlightLimit: Int = 50_000
+        batchSize: Int = 1_000, recentChanges: Int = 0, inFlightLimit: Int = 50_000
     ) {
         self.postgres = postgres
         self.target = target
@@ -40,6 +42,7 @@ public struct WorkerSettings: Sendable {
         self.captureCheckInterval = captureCheckInterval
         self.reclaimInterval = reclaimInterval
         self.batchSize = batchSize
+        self.recentChanges = recentChanges
         self.inFlightLimit = inFlightLimit
     }
 }

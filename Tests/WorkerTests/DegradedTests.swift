@@ -173,8 +173,12 @@ import Testing
                 try await eventually("deleted by pattern, as the capture has no names") {
                     try await !site.cache().has("name:b")
                 }
+                try await site.cache().set("name:before")
                 try await site.unstale(["install"])
                 try await worker.wait(for: "No longer degraded")
+                try await eventually("every row has counted as changed") {
+                    try await !site.cache().has("name:before")
+                }
                 try await site.waitUntilServed()
                 try await site.cache().set("name:a", "name:b", "name:c")
                 try await site.connect().sql("UPDATE users SET name = 'b' WHERE id = '1'")

@@ -1,3 +1,4 @@
+import Metrics
 public import Postgres
 
 /// Puts the worker to sleep and wakes it, so that no change waits and writers hardly ever ring.
@@ -10,6 +11,8 @@ public actor Doorbell {
     private let connections: Connections?
     private var state: DoorbellState
     private let clock = ContinuousClock()
+    private let rings = Counter(label: "unstale_doorbell_rings_total")
+    private let sweeps = Counter(label: "unstale_doorbell_sweeps_total")
     private static let doing = "arming the doorbell"
 
     /// The two connections of `wake: notify`: a backend that waits for a lock delivers no notification.
@@ -91,6 +94,8 @@ public actor Doorbell {
                 throw PostgresError(code: .cancelled, message: "cancelled", doing: "waiting for changes")
             }
         }
-        return try await connections.listener.waitForNotification(within: timeout)
+        let didRing = try await connections.listener.waitForNotification(within: timeout)
+        if didRing { rings.increment() } else if state.mode == .armed { sweeps.increment() }
+        return didRing
     }
 }

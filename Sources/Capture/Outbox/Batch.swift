@@ -6,6 +6,8 @@ public struct Batch: Sendable {
     public var changes: [Change]
     /// How many records they came in.
     public var records: Int
+    /// When each of the records was written.
+    public var writtenAt: [ServerTime]
     /// Where the next read begins.
     public var next: ReadPosition
     /// What the read saw.
@@ -14,10 +16,6 @@ public struct Batch: Sendable {
     public var begun: Int
     /// Whether there was more than fits into one batch.
     public var isFull: Bool
-    /// When its first record was written, by the server's clock, in microseconds since 2000-01-01 UTC.
-    public var oldest: Int64?
-    /// When its last record was written.
-    public var newest: Int64?
     /// Captures that failed, with the server's words.
     public var failures: [CaptureFailure]
 }

@@ -59,7 +59,7 @@ public struct Outbox: Sendable {
         }
         let isFull = rows.count - 1 > pageSize
         var batch = Batch(
-            changes: [], records: min(rows.count - 1, pageSize), next: ReadPosition(current),
+            changes: [], records: min(rows.count - 1, pageSize), writtenAt: [], next: ReadPosition(current),
             snapshot: current, begun: Int(rows[0].binaryInteger(2, as: Int64.self) ?? 0), isFull: isFull,
             failures: [])
         var last: (xid: UInt64, id: Int64)?
@@ -80,7 +80,7 @@ public struct Outbox: Sendable {
             WHERE xid = pg_current_xact_id_if_assigned() ORDER BY id
             """, binary: true, doing: "reading the outbox")
         var batch = Batch(
-            changes: [], records: rows.count, next: ReadPosition(.empty), snapshot: .empty, begun: 0,
+            changes: [], records: rows.count, writtenAt: [], next: ReadPosition(.empty), snapshot: .empty, begun: 0,
             isFull: false, failures: [])
         for row in rows { OutboxRecord(row)?.append(to: &batch) }
         return batch

@@ -5,7 +5,7 @@ import Rules
 struct OutboxRecord {
     let xid: UInt64
     let id: Int64
-    private let at: Int64
+    private let at: ServerTime
     private let capture: Int32
     private let op: UInt8
     private let rules: UInt64
@@ -20,7 +20,7 @@ struct OutboxRecord {
         else { return nil }
         self.xid = xid
         self.id = id
-        self.at = at
+        self.at = ServerTime(microseconds: at)
         self.capture = capture
         self.op = op
         self.rules = rules
@@ -31,8 +31,7 @@ struct OutboxRecord {
 
     /// Adds the record's changes to a batch.
     func append(to batch: inout Batch) {
-        batch.oldest = min(batch.oldest ?? at, at)
-        batch.newest = max(batch.newest ?? at, at)
+        batch.writtenAt.append(at)
         switch op {
         case UInt8(ascii: "i"): append(.insert, nil, new, to: &batch)
         case UInt8(ascii: "d"): append(.delete, old, nil, to: &batch)

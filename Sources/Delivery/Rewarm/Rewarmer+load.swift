@@ -8,6 +8,18 @@ extension Rewarmer {
     fileprivate enum Outcome {
         case stored, absent, tooLarge, superseded, noRoom
         case failed(String)
+
+        /// The metric's word for it.
+        var word: String {
+            switch self {
+            case .stored: "stored"
+            case .absent: "absent"
+            case .tooLarge: "too_large"
+            case .superseded: "superseded"
+            case .noRoom: "no_room"
+            case .failed: "failed"
+            }
+        }
     }
 
     func carryOut(_ load: LoadQueue<RewarmJob>.Load) async {
@@ -24,7 +36,9 @@ extension Rewarmer {
         let rewarm = rules[load.lane.rule].rewarm[load.lane.entry]
         let calls = try await begin(load.calls, token, deadline: rewarm.deadline)
         if rewarm.touch { try await delete(calls) }
+        let start = ContinuousClock.now
         let loaded = calls.isEmpty ? [] : await fetch(calls, rewarm)
+        tallies[load.lane.rule].loaded(calls.count, in: .now - start)
         let outcomes = try await settle(calls, loaded, token, rewarm)
         end(load, calls, outcomes, batchSize: rewarm.sql == nil ? nil : Self.batchSize(after: loaded))
     }
@@ -123,6 +137,7 @@ extension Rewarmer {
             )
         }
         for ((call, outcome), waiters) in zip(zip(calls, outcomes), ended) {
+            tallies[call.rule].rewarm(outcome.word)
             var failed: FailedAction?
             if case .failed(let reason) = outcome { failed = failure(of: call, reason) }
             for waiter in waiters { waiter.settle(failed) }

@@ -22,9 +22,9 @@ extension Rewarmer {
         }
         guard !asked.isEmpty else { return (calls, [], 0) }
         let found = Dictionary(zip(asked.map(\.key), try await warmth(of: asked))) { first, _ in first }
-        state.withLock { state in
-            for warmth in found.values where warmth != .warm { state.statistics.cold += 1 }
-        }
+        let notWarm = calls.filter { found[$0.key].map { $0 != .warm } ?? false }
+        state.withLock { $0.statistics.cold += notWarm.count }
+        for call in notWarm { tallies[call.rule].rewarm("cold") }
         let load = calls.filter { found[$0.key] ?? .warm == .warm }
         let cold = calls.filter { found[$0.key] == .cold }
         return (load, cold, calls.count - load.count - cold.count)

@@ -26,6 +26,8 @@ public final class Rewarmer: Sendable {
 
     let target: Target
     let rules: [Rule]
+    /// By the rules' numbers.
+    public let tallies: [RuleTally]
     let state: Mutex<State>
     let connections: LoaderConnections
     let http: HTTPLoader
@@ -35,14 +37,18 @@ public final class Rewarmer: Sendable {
 
     /// The loads of a target; ``run()`` carries them out.
     ///
-    /// - Parameter sessionSettings: SQL that makes the text of values the same in every session.
+    /// - Parameters:
+    ///   - sessionSettings: SQL that makes the text of values the same in every session.
+    ///   - statistics: What was done before, by other rules.
     public init(
-        _ target: Target, rules: [Rule], postgres: PostgresSettings, sessionSettings: String, logger: Logger
+        _ target: Target, rules: [Rule], tally: DeliveryTally, postgres: PostgresSettings, sessionSettings: String,
+        statistics: RewarmStatistics = .init(), logger: Logger
     ) {
         self.target = target
         self.rules = rules
+        tallies = rules.map { tally.rule($0.name.value) }
         self.logger = logger
-        state = Mutex(State(queue: LoadQueue(rules, at: .now)))
+        state = Mutex(State(queue: LoadQueue(rules, at: .now), statistics: statistics))
         connections = LoaderConnections(postgres, sessionSettings: sessionSettings)
         // So many that loads never wait for one another's connections.
         let requests = rules.flatMap(\.rewarm).filter { $0.sql == nil }.map(\.budget.concurrency)
@@ -143,7 +149,10 @@ public final class Rewarmer: Sendable {
         let refused: [RewarmCall]? = state.withLock { state in
             guard !state.hasEnded else { return nil }
             let refused = calls.filter { state.isStopping || !state.queue.add($0, waiter: job, since: since, at: now) }
-            if !state.isStopping { state.statistics.overBudget += refused.count }
+            if !state.isStopping {
+                state.statistics.overBudget += refused.count
+                for call in refused { tallies[call.rule].rewarm("over_budget") }
+            }
             return refused
         }
         guard let refused else { throw CancellationError() }
@@ -164,6 +173,7 @@ public final class Rewarmer: Sendable {
             return state.isStopping
         }
         for entry in late {
+            tallies[entry.call.rule].rewarm("late")
             let deadline = rules[entry.call.rule].rewarm[entry.call.entry].deadline
             let reason = isStopping ? Self.stopped : "not loaded within \(deadline)"
             // A loader that is late has failed; where the queue was too long, deleting was all there is to do.

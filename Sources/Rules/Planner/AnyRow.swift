@@ -14,6 +14,7 @@ struct AnyRow: Sendable {
     }
 
     func apply(to plan: inout Plan) {
+        plan.count(rule)
         for (key, isFenced) in keys {
             plan.insert(PlannedKey(key: key, rule: rule), isFenced: isFenced, repeatAfter: delays)
         }

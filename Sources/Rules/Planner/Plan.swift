@@ -9,6 +9,8 @@ public struct Plan: Sendable {
     /// Captures that the planner doesn't know. Their changes are NOT in this plan: load their manifests, and
     /// plan the batch again.
     public internal(set) var unknownCaptures: Set<Int32> = []
+    /// How many changes each rule was asked about, by its number; rules behind the end: none.
+    public private(set) var changes: [Int] = []
     private var seenLookups: Set<LookupCall> = []
 
     /// A plan that asks for nothing.
@@ -51,6 +53,12 @@ public struct Plan: Sendable {
         if seenLookups.insert(call).inserted { lookups.append(call) }
     }
 
+    /// Changes have made a rule fire.
+    mutating func count(_ rule: Int, changes count: Int = 1) {
+        while changes.count <= rule { changes.append(0) }
+        changes[rule] += count
+    }
+
     /// Adds what another plan by the same planner asks for.
     public mutating func merge(_ other: Plan) {
         work.merge(other.work)
@@ -60,6 +68,7 @@ public struct Plan: Sendable {
             return both
         }
         for call in other.lookups { insert(call) }
+        for (rule, count) in other.changes.enumerated() { self.count(rule, changes: count) }
         unknownCaptures.formUnion(other.unknownCaptures)
     }
 }

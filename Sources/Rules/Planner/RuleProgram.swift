@@ -22,6 +22,7 @@ struct RuleProgram: Sendable {
     }
 
     func apply(to rows: RowPair, plan: inout Plan) {
+        plan.count(rule)
         for fill in fills {
             if fill.usesEither {
                 rows.forEach({ fill(rows, either: $0) }) {

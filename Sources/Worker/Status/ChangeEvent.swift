@@ -1,0 +1,47 @@
+public import FoundationEssentials
+
+/// A change and what came of it, for people.
+public struct ChangeEvent: Sendable, Codable {
+    /// Where the change stands.
+    public enum State: String, Sendable, Codable {
+        /// Something that it asks for is still to be done.
+        case pending
+        /// All that it asks for has been done.
+        case done
+        /// Something failed in the batch that the change was in, and is tried again.
+        case failed
+    }
+
+    /// What a rule asks for because of it.
+    public struct Effect: Sendable, Codable {
+        /// The rule's name.
+        public var rule: String
+        /// Keys to delete.
+        public var keys: [String] = []
+        /// Patterns whose keys are to be deleted.
+        public var patterns: [String] = []
+        /// Entries to load anew.
+        public var rewarms: [String] = []
+        /// Queries whose rows say what to do.
+        public var lookups = 0
+        /// How many keys, patterns and entries are left out here.
+        public var more = 0
+    }
+
+    /// Its number, in the order in which changes were read.
+    public var id: Int
+    /// When it was written.
+    public var at: Date
+    /// Its table.
+    public var table: String
+    /// `insert`, `update`, `delete`, or `anyRow`.
+    public var kind: String
+    /// The rules that fired.
+    public var rules: [Effect]
+    /// Where it stands.
+    public var state: State
+    /// Why something failed.
+    public var failures: [String]
+    /// From the commit until all was done; nil: not yet.
+    public var lagMilliseconds: Double?
+}

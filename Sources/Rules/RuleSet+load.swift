@@ -23,19 +23,27 @@ extension RuleSet {
             }
         }
         for path in paths {
-            guard let names = entries(of: path) else {
+            guard let rules = rulesFiles(in: path) else {
                 collect(path)
                 continue
             }
-            let rules = names.filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }
-                .sorted()
             if rules.isEmpty {
                 let location = FilePosition(file: path, line: 1, column: 1)
                 diagnostics.append(RulesDiagnostic(location, "the folder has no .yaml or .yml file"))
             }
-            for name in rules { collect(path.hasSuffix("/") ? path + name : "\(path)/\(name)") }
+            for file in rules { collect(file) }
         }
         return try RuleSet(files, diagnostics: diagnostics)
+    }
+
+    /// A text for each file that a path leads to, which is another one when somebody has written to it.
+    public static func versions(of path: String) -> [String] {
+        (rulesFiles(in: path) ?? [path]).map { file in
+            var info = stat()
+            guard stat(file, &info) == 0 else { return file }
+            let time = info.st_mtim
+            return "\(file) \(info.st_ino) \(info.st_size) \(time.tv_sec).\(time.tv_nsec)"
+        }
     }
 
     /// The rules in a text; `file` stands in messages.
@@ -43,6 +51,12 @@ extension RuleSet {
         let parsed = RulesFileParser.parse(SourceText(file: file, bytes: Array(text.utf8)))
         return try RuleSet([parsed.file], diagnostics: parsed.diagnostics)
     }
+}
+
+/// The files of a folder that hold rules, in the order of their names; nil where there is no folder.
+private func rulesFiles(in path: String) -> [String]? {
+    entries(of: path)?.filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }
+        .sorted().map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
 }
 
 /// The names in a folder; nil where there is no folder.

@@ -163,13 +163,13 @@ final class Serving: Sendable {
 
     private func plan(_ batch: Batch, _ floor: ServerTime?, _ begin: Begin) async throws {
         worker.board.read(records: batch.records)
-        guard !batch.changes.isEmpty else { return window.pass(batch.next) }
+        guard batch.records > 0 else { return window.pass(batch.next) }
         var planner = planning.planner
-        var plan = planner.plan(batch.changes)
+        var plan = self.plan(batch, planner)
         if !plan.unknownCaptures.isEmpty {
             planning.reload(try await CaptureState.manifests(parts.ledger.connection))
             planner = planning.planner
-            plan = planner.plan(batch.changes)
+            plan = self.plan(batch, planner)
             examinationIsDue.withLock { $0 = true }
             if !plan.unknownCaptures.isEmpty {
                 logger.error("Records of an unknown capture: counting all rows as changed")
@@ -184,6 +184,17 @@ final class Serving: Sendable {
         deliver(plan, planner, batch.next, begin) { [worker] failures in
             worker.changes.served(outcome, failures, lag: worker.freshness.served(ticket))
         }
+    }
+
+    /// What is served once more may concern others than us, or one rule alone.
+    private func plan(_ batch: Batch, _ planner: Planner) -> Plan {
+        var plan = planner.plan(batch.changes)
+        for (scope, changes) in batch.replayed where scope.target ?? settings.target == settings.target {
+            let rule = scope.rule.map { name in planner.rules.firstIndex { $0.name.value == name } }
+            // A rule that is gone since asks for nothing.
+            if rule != .some(nil) { plan.merge(planner.plan(changes, only: rule ?? nil)) }
+        }
+        return plan
     }
 
     /// A capture that fails costs the application nothing, and must not stay unnoticed.

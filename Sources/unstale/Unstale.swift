@@ -11,7 +11,7 @@ struct Unstale: AsyncParsableCommand {
         subcommands: [
             Run.self, Check.self, Test.self, Install.self, Uninstall.self, Explain.self,
             DeadLettersCommand.self,
-            Status.self,
+            Status.self, ReplayCommand.self,
         ])
 
     static func main() async {

@@ -98,7 +98,8 @@ enum Schema {
         let slots = (0..<CaptureSettings.slots).map { "unstale.outbox_\($0)" }.joined(separator: ", ")
         return """
             GRANT USAGE ON SCHEMA unstale TO \(role);
-            GRANT SELECT ON unstale.installation, unstale.captures, unstale.outbox TO \(role);
+            GRANT SELECT ON unstale.installation, unstale.captures TO \(role);
+            GRANT SELECT, INSERT ON unstale.outbox TO \(role);
             GRANT SELECT, TRUNCATE ON \(slots) TO \(role);
             GRANT SELECT, INSERT, UPDATE ON unstale.targets TO \(role);
             GRANT SELECT, INSERT, UPDATE, DELETE ON unstale.dead_letters TO \(role);

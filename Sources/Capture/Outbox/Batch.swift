@@ -4,6 +4,8 @@ public import Rules
 public struct Batch: Sendable {
     /// The changes, in the order of transaction ids.
     public var changes: [Change]
+    /// Changes that are served once more, by the scope in which they are.
+    public var replayed: [Replay.Scope: [Change]] = [:]
     /// How many records they came in.
     public var records: Int
     /// When each of the records was written.

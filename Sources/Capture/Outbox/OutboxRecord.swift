@@ -32,20 +32,28 @@ struct OutboxRecord {
     /// Adds the record's changes to a batch.
     func append(to batch: inout Batch) {
         batch.writtenAt.append(at)
-        switch op {
-        case UInt8(ascii: "i"): append(.insert, nil, new, to: &batch)
-        case UInt8(ascii: "d"): append(.delete, old, nil, to: &batch)
-        case UInt8(ascii: "u"): append(.update, old, new, to: &batch)
-        default:
-            batch.changes.append(Change(capture: capture, kind: .anyRow, fired: .max))
-            if let detail { batch.failures.append(CaptureFailure(capture: capture, reason: detail)) }
+        if op == UInt8(ascii: "a"), let detail {
+            batch.failures.append(CaptureFailure(capture: capture, reason: detail))
+        }
+        if op != UInt8(ascii: "a"), let scope = detail.flatMap(Replay.Scope.init(detail:)) {
+            appendChanges(to: &batch.replayed[scope, default: []])
+        } else {
+            appendChanges(to: &batch.changes)
         }
     }
 
-    private func append(_ kind: Change.Kind, _ old: [Image]?, _ new: [Image]?, to batch: inout Batch) {
+    private func appendChanges(to changes: inout [Change]) {
+        switch op {
+        case UInt8(ascii: "i"): append(.insert, nil, new, to: &changes)
+        case UInt8(ascii: "d"): append(.delete, old, nil, to: &changes)
+        case UInt8(ascii: "u"): append(.update, old, new, to: &changes)
+        default: changes.append(Change(capture: capture, kind: .anyRow, fired: .max))
+        }
+    }
+
+    private func append(_ kind: Change.Kind, _ old: [Image]?, _ new: [Image]?, to changes: inout [Change]) {
         for row in 0..<max(old?.count ?? 0, new?.count ?? 0) {
-            batch.changes.append(
-                Change(capture: capture, kind: kind, fired: rules, old: old?[row], new: new?[row]))
+            changes.append(Change(capture: capture, kind: kind, fired: rules, old: old?[row], new: new?[row]))
         }
     }
 }

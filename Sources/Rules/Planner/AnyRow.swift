@@ -1,6 +1,6 @@
 /// What a rule asks for when any row of its table may have changed: what it would load anew goes too.
 struct AnyRow: Sendable {
-    private let rule: Int
+    let rule: Int
     private let patterns: [(pattern: Pattern, isFenced: Bool)]
     private let keys: [(key: Key, isFenced: Bool)]
     private let delays: [Duration]

@@ -30,9 +30,10 @@ final class CaptureProgram: Sendable {
         self.anyRow = anyRow
     }
 
-    func apply(to change: Change, plan: inout Plan) {
+    /// - Parameter only: The only rule that counts; nil: all.
+    func apply(to change: Change, only: Int?, plan: inout Plan) {
         guard change.kind != .anyRow else {
-            for rule in anyRow { rule.apply(to: &plan) }
+            for rule in anyRow where only == nil || rule.rule == only { rule.apply(to: &plan) }
             return
         }
         let rows = RowPair(change)
@@ -42,12 +43,13 @@ final class CaptureProgram: Sendable {
             fired &= fired - 1
             // A bit that the manifest doesn't explain is none of these rules': they have all found their own.
             guard bit < byBit.count else { break }
-            for program in byBit[bit] { program.apply(to: rows, plan: &plan) }
+            for program in byBit[bit] where only == nil || program.rule == only { program.apply(to: rows, plan: &plan) }
         }
-        for (kinds, program) in unknown where kinds.contains(change.kind) {
+        for (kinds, program) in unknown
+        where kinds.contains(change.kind) && (only == nil || program.rule == only) {
             program.apply(to: rows, plan: &plan)
         }
-        for rule in blind { rule.apply(to: &plan) }
+        for rule in blind where only == nil || rule.rule == only { rule.apply(to: &plan) }
     }
 }
 

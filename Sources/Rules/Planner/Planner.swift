@@ -27,11 +27,13 @@ public struct Planner: Sendable {
 
     /// What the changes ask for. Changes of a capture that the planner doesn't know are left out, and the plan
     /// says so.
-    public func plan(_ changes: some Sequence<Change>) -> Plan {
+    ///
+    /// - Parameter only: The only rule that counts, an index of `rules`; nil: all.
+    public func plan(_ changes: some Sequence<Change>, only: Int? = nil) -> Plan {
         var plan = Plan(changes: changes.underestimatedCount)
         for change in changes {
             if let program = programs[change.capture] {
-                program.apply(to: change, plan: &plan)
+                program.apply(to: change, only: only, plan: &plan)
             } else {
                 plan.unknownCaptures.insert(change.capture)
             }

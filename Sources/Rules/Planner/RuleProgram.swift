@@ -1,6 +1,6 @@
 /// A rule, compiled for the images of one capture.
 struct RuleProgram: Sendable {
-    private let rule: Int
+    let rule: Int
     private let delays: [Duration]
     /// The templates that the changed row alone can fill.
     private let fills: [Fill]

@@ -31,8 +31,12 @@ struct Run: AsyncParsableCommand {
     @Flag(help: "Fence every delete, whatever the rules say [UNSTALE_FENCE, fence].")
     var fence = false
 
+    @Flag(help: "Read the rules anew when their files change; SIGHUP does it too [UNSTALE_WATCH, watch].")
+    var watch = false
+
     func run() async throws {
         var flags = capture.flags
+        if watch { flags["watch"] = "true" }
         flags["grace.period"] = gracePeriod
         flags["attempts"] = attempts
         if fence { flags["fence"] = "true" }
@@ -60,13 +64,15 @@ struct Run: AsyncParsableCommand {
                 "version": "\(Unstale.configuration.version)", "rules": "\(rules.rules.count)",
                 "redis": "\(redis)",
             ])
+        let service = Worker(
+            rules: rules.rules, settings: worker, redis: redis, targetOptions: target, logger: logger)
+        let reload = RulesReload(
+            settings: settings, worker: service, watches: try settings.truth("watch"), logger: logger)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
-                    .init(
-                        service: Worker(
-                            rules: rules.rules, settings: worker, redis: redis, targetOptions: target, logger: logger),
-                        successTerminationBehavior: .gracefullyShutdownGroup)
+                    .init(service: reload),
+                    .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()

@@ -11,7 +11,7 @@ struct Settings {
     /// All that there are.
     static let names = [
         "always", "attempts", "check.interval", "database.url", "fence", "grace.period", "lock.timeout", "log.format",
-        "log.level", "pace", "redis.url", "replay.window", "row.limit", "rules", "wake", "worker.role",
+        "log.level", "pace", "redis.url", "replay.window", "row.limit", "rules", "wake", "watch", "worker.role",
     ]
 
     private let reader: ConfigReader
@@ -106,9 +106,12 @@ struct Settings {
         }
     }
 
+    /// Where the rules are.
+    var rulesPath: String { text("rules") ?? "rules" }
+
     /// The rules, none of which is beyond what the worker does.
     func rules() throws(RulesError) -> RuleSet {
-        let rules = try RuleSet.load([text("rules") ?? "rules"])
+        let rules = try RuleSet.load([rulesPath])
         guard rules.unsupported.isEmpty else { throw RulesError(diagnostics: rules.unsupported) }
         return rules
     }

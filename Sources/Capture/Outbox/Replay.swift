@@ -1,0 +1,83 @@
+import FoundationEssentials
+public import Postgres
+public import Rules
+
+/// Has changes served once more: their records are written anew, and take the way of every other.
+public struct Replay: Sendable {
+    /// For whom.
+    public struct Scope: Hashable, Sendable, Codable {
+        /// The only rule that is to see the changes; nil: all.
+        public var rule: String?
+        /// The only target that is to be served; nil: all.
+        public var target: String?
+
+        /// A scope.
+        public init(rule: String? = nil, target: String? = nil) {
+            self.rule = rule
+            self.target = target
+        }
+
+        /// The scope of a record that was written anew; nil: it was not, or is not one that this program writes.
+        init?(detail: String) {
+            guard let scope = try? JSONDecoder().decode(Scope.self, from: Data(detail.utf8)) else { return nil }
+            self = scope
+        }
+
+        var detail: String {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        }
+    }
+
+    private let connection: PostgresConnection
+    private static let doing = "replaying changes"
+
+    /// Replay by a role that may write the outbox, as `install` grants it to the worker's.
+    public init(connection: PostgresConnection) { self.connection = connection }
+
+    /// What was recorded within the last so much time. Gives how many records that were.
+    ///
+    /// - Parameter table: The only table whose changes count; nil: all.
+    public func changes(
+        since window: Duration, of table: TableName? = nil, for scope: Scope = Scope(),
+        deadline: Duration = .seconds(600)
+    ) async throws(PostgresError) -> Int {
+        let captures = try await captures(of: table).map { Array("\($0)".utf8) }
+        let rows = try await connection.query(
+            """
+            WITH written AS (
+                INSERT INTO unstale.outbox (capture, op, rules, old, new, detail)
+                SELECT o.capture, CASE WHEN o.op = 'a' THEN 't' ELSE o.op END, o.rules, o.old, o.new, $1
+                FROM unstale.outbox AS o
+                WHERE o.at >= now() - make_interval(secs => $2::float8) AND o.capture = ANY ($3::text[]::int[])
+                    -- What was replayed is there already.
+                    AND (o.op = 'a' OR o.detail IS NULL)
+                RETURNING 1),
+            rung AS (SELECT pg_notify('unstale', ''))
+            SELECT (SELECT count(*) FROM written) FROM rung
+            """,
+            [.text(scope.detail), .text("\(window / .seconds(1))"), .texts(captures)], deadline: deadline,
+            doing: Self.doing)
+        return rows.first?.int(0) ?? 0
+    }
+
+    /// Every row of a table. Gives the number of records: 0 where the table is not captured.
+    public func everything(in table: TableName, for scope: Scope = Scope()) async throws(PostgresError) -> Int {
+        guard let capture = try await captures(of: table).max() else { return 0 }
+        let rows = try await connection.query(
+            """
+            WITH written AS (
+                INSERT INTO unstale.outbox (capture, op, rules, detail) VALUES ($1::int, 't', -1, $2) RETURNING 1),
+            rung AS (SELECT pg_notify('unstale', ''))
+            SELECT (SELECT count(*) FROM written) FROM rung
+            """, [.integer(Int(capture)), .text(scope.detail)], doing: Self.doing)
+        return rows.first?.int(0) ?? 0
+    }
+
+    /// The captures whose records count.
+    private func captures(of table: TableName?) async throws(PostgresError) -> [Int32] {
+        let manifests = try await CaptureState.manifests(connection)
+        return manifests.filter { table == nil || $0.value.table == table }.map(\.key)
+    }
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+import Capture
+import Postgres
+import Rules
+
+struct ReplayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Has the worker serve changes once more, or count all rows of a table as changed.",
+        discussion: """
+            For a Redis that lost deletes, or entries that were filled by mistake. Records are kept for the replay
+            window (15 minutes, unless the capture was installed with another); of what is older, --table brings all.
+            """)
+
+    @OptionGroup var options: SettingsOptions
+
+    @Option(help: ArgumentHelp("Changes of the last so much time: 90s, 10m.", valueName: "duration"))
+    var since: String?
+
+    @Option(help: ArgumentHelp("All rows of a table; with --since: only its changes.", valueName: "name"))
+    var table: String?
+
+    @Option(help: ArgumentHelp("Only what this rule asks for.", valueName: "name"))
+    var rule: String?
+
+    @Option(help: ArgumentHelp("Only at this target.", valueName: "name"))
+    var target: String?
+
+    func validate() throws {
+        guard since != nil || table != nil else { throw ValidationError("give --since or --table") }
+    }
+
+    func run() async throws {
+        let settings = try await Settings(options)
+        let rules = try settings.rules()
+        let window = try since.map { text throws(Failure) in
+            guard let duration = Duration(ruleText: text) else {
+                throw Failure(.badSettings, "--since: '\(text)' is no duration such as 90s or 10m")
+            }
+            return duration
+        }
+        let table = try table.map { name throws(Failure) in try self.table(name, rules) }
+        let names = rules.rules.map(\.name.value)
+        if let rule, !names.contains(rule) { throw Failure(.badSettings, unknown("rule", rule, names)) }
+        let connection = try await PostgresConnection.connect(settings.postgres())
+        let targets = try await connection.query("SELECT name FROM unstale.targets", doing: "reading the targets")
+        let known = targets.compactMap { $0.text(0) }
+        if let target, !known.contains(target) { throw Failure(.badSettings, unknown("target", target, known)) }
+        let scope = Replay.Scope(rule: rule, target: target)
+        let replay = Replay(connection: connection)
+        let count =
+            if let window {
+                try await replay.changes(since: window, of: table, for: scope)
+            } else if let table {
+                try await replay.everything(in: table, for: scope)
+            } else {
+                0
+            }
+        guard count > 0 || window != nil else {
+            throw Failure(.failure, "table \(self.table ?? "") is not captured: run 'unstale install'")
+        }
+        print("replayed: \(count) record\(count == 1 ? "" : "s")")
+    }
+
+    /// A table that some rule names, with or without its schema.
+    private func table(_ name: String, _ rules: RuleSet) throws(Failure) -> TableName {
+        let tables = Set(rules.rules.map(\.table.value))
+        let found = tables.first { $0.description == name } ?? tables.first { $0.description == "public." + name }
+        guard let found else { throw Failure(.badSettings, unknown("table", name, tables.map(\.description))) }
+        return found
+    }
+
+    private func unknown(_ what: String, _ name: String, _ known: [String]) -> String {
+        let question = known.nearest(to: name).map { "; did you mean '\($0)'?" } ?? ""
+        return "there is no \(what) '\(escaped(name))'\(question)"
+    }
+}

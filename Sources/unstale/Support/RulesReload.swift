@@ -1,0 +1,71 @@
+import Capture
+import Logging
+import Postgres
+import Rules
+import ServiceLifecycle
+import UnixSignals
+import Worker
+
+/// Reads the rules anew at SIGHUP, and when a file has changed where that is watched. Rules that are wrong are refused,
+/// all of them, and the old ones go on.
+struct RulesReload: Service, CustomStringConvertible {
+    let settings: Settings
+    let worker: Worker
+    let watches: Bool
+    let logger: Logger
+
+    var description: String { "rules" }
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        try? await cancelWhenGracefulShutdown {
+            try await withThrowingTaskGroup { group in
+                group.addTask { for await _ in signals { await reload() } }
+                if watches { group.addTask { try await watch() } }
+                try await group.next()
+                group.cancelAll()
+            }
+        }
+    }
+
+    /// Reads what has changed once nobody has written to it for a second.
+    private func watch() async throws {
+        let path = settings.rulesPath
+        var (known, last) = (RuleSet.versions(of: path), RuleSet.versions(of: path))
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            let now = RuleSet.versions(of: path)
+            if now != known, now == last {
+                await reload()
+                known = now
+            }
+            last = now
+        }
+    }
+
+    private func reload() async {
+        do {
+            let rules = try settings.rules()
+            try await check(rules)
+            logger.notice("The rules were read anew", metadata: ["rules": "\(rules.rules.count)"])
+            worker.reload(rules.rules)
+        } catch let error as RulesError {
+            let reasons = error.diagnostics.map(\.description)
+            logger.error(
+                "The new rules are refused, the old ones go on",
+                metadata: ["reason": "\(reasons.joined(separator: "; "))"])
+            worker.refuse(reasons)
+        } catch {}
+    }
+
+    /// Whether the rules fit the database; where it can't be asked now, the worker will.
+    private func check(_ rules: RuleSet) async throws {
+        do {
+            _ = try await RulesCheck.run(rules, try await PostgresConnection.connect(settings.postgres()))
+        } catch let error as RulesError {
+            throw error
+        } catch {
+            logger.info("The rules could not be held against the database", metadata: ["reason": "\(error)"])
+        }
+    }
+}

@@ -51,8 +51,9 @@ public final class RecentChanges: Sendable {
     /// A batch begins to be delivered. Gives what is to be told when that is done.
     func begin(_ batch: Batch, _ planner: Planner, table: (Int32) -> String) -> BatchOutcome? {
         guard limit > 0 else { return nil }
-        let outcome = BatchOutcome(count: batch.changes.count)
-        let shown = batch.changes.suffix(limit)
+        let changes = batch.replayed.isEmpty ? batch.changes : batch.changes + batch.replayed.values.joined()
+        let outcome = BatchOutcome(count: changes.count)
+        let shown = changes.suffix(limit)
         let at = batch.writtenAt.last
         let tables = Dictionary(Set(shown.map(\.capture)).map { ($0, table($0)) }) { $1 }
         state.withLock { state in

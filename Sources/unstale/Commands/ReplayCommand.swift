@@ -66,7 +66,10 @@ struct ReplayCommand: AsyncParsableCommand {
     private func table(_ name: String, _ rules: RuleSet) throws(Failure) -> TableName {
         let tables = Set(rules.rules.map(\.table.value))
         let found = tables.first { $0.description == name } ?? tables.first { $0.description == "public." + name }
-        guard let found else { throw Failure(.badSettings, unknown("table", name, tables.map(\.description))) }
+        guard let found else {
+            let known = tables.map(\.description) + tables.filter { $0.schema == "public" }.map(\.name)
+            throw Failure(.badSettings, unknown("table", name, known.sorted()))
+        }
         return found
     }
 

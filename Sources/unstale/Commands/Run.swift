@@ -1,6 +1,7 @@
 import ArgumentParser
 import Capture
 import Delivery
+import Glibc
 import Logging
 import Postgres
 import ServiceLifecycle
@@ -35,6 +36,8 @@ struct Run: AsyncParsableCommand {
     var watch = false
 
     func run() async throws {
+        // Whoever says that the rules have changed before they are read the first time is not to end us.
+        signal(SIGHUP, SIG_IGN)
         var flags = capture.flags
         if watch { flags["watch"] = "true" }
         flags["grace.period"] = gracePeriod

@@ -1,0 +1,116 @@
+import Glibc
+import Rules
+import TestSupport
+import Testing
+
+/// New rules take the place of the old ones in a running worker: all of them or none, and no change falls between.
+@Suite struct ReloadTests {
+    private static func rules(_ keys: String...) -> String {
+        keys.enumerated().reduce("version: 1\nrules:\n") { text, rule in
+            text + "  - {name: rule-\(rule.offset), table: users, delete: {keys: [\"\(rule.element):{id}\"]}}\n"
+        }
+    }
+
+    /// SIGHUP, or nothing but a file that has changed.
+    @Test(arguments: [true, false])
+    func newRulesAreServed(isTold: Bool) async throws {
+        try await Site.withUsers { site, _ in
+            try await site.withWorker(isTold ? [] : ["--watch"]) { worker in
+                let application = try await site.connect()
+                try await site.cache().set("profile:1", "profile:2", "user:2")
+                try await site.change(1...1)
+                try await site.waitUntilGone([1])
+                try await site.waitUntilServed()
+
+                try site.write(rules: Self.rules("profile"))
+                if isTold { worker.signal(SIGHUP) }
+                try await worker.wait(for: "The rules were read anew")
+                // What was served by the old rules alone is within the window, and concerns the new ones.
+                try await site.wait(for: "profile:1", toBe: nil)
+                try await worker.waitUntilServing(session: 2)
+                try await application.sql("UPDATE users SET name = 'new' WHERE id = '2'")
+                try await site.wait(for: "profile:2", toBe: nil)
+                try await site.waitUntilServed()
+                try await site.expectUntouched([2])
+                #expect(worker.count("Standing by") == 0)
+            }
+        }
+    }
+
+    @Test func wrongRulesAreRefused() async throws {
+        try await Site.withUsers { site, _ in
+            try await site.withWorker { worker in
+                // Each has a rule in it that would do.
+                let mistakes = [
+                    ("delete: {keys: [\"user:{ident}\"]}", "ident"),
+                    ("delete: {kyes: [\"user:{id}\"]}", "kyes"),
+                    ("where: new.nmae = 'x'\n    delete: {keys: [\"user:{id}\"]}", "nmae"),
+                    ("lookup: select 1 as n from nowhere where :id = '1'\n    delete: {keys: [\"x:{n}\"]}", "nowhere"),
+                ]
+                for (number, (body, word)) in mistakes.enumerated() {
+                    try site.write(
+                        rules: Self.rules("profile") + "  - name: wrong\n    table: users\n    \(body)\n")
+                    worker.signal(SIGHUP)
+                    try await worker.wait(for: "The new rules are refused", count: number + 1)
+                    #expect(worker.lines.last { $0.contains("are refused") }?.contains(word) == true)
+                    try await site.cache().set("profile:\(number + 1)")
+                    try await site.change((number + 1)...(number + 1))
+                    try await site.waitUntilGone([number + 1])
+                    #expect(try await site.cache().has("profile:\(number + 1)"))
+                }
+                try site.write(rules: Self.rules("profile"))
+                worker.signal(SIGHUP)
+                // The window holds what the refused rules would have been about.
+                for number in 1...mistakes.count { try await site.wait(for: "profile:\(number)", toBe: nil) }
+            }
+        }
+    }
+
+    /// Rules that need what the capture doesn't record yet are said to wait for it.
+    @Test func rulesAreNewerThanTheCapture() async throws {
+        try await Site.withUsers { site, _ in
+            try await site.withWorker(settings: ["CHECK_INTERVAL": "200ms"]) { worker in
+                try site.write(
+                    rules: Users.rules + """
+
+                          - {name: name, table: users, columns: [name], delete: {keys: ["name:{name}"]}}
+                        """)
+                worker.signal(SIGHUP)
+                try await worker.wait(for: "does not know 'name'")
+                #expect(try await site.status().degraded.contains { $0.contains("does not know 'name'") })
+                try await site.change(1...1)
+                try await site.waitUntilGone([1])
+                try await site.unstale(["install"])
+                try await worker.wait(for: "No longer degraded")
+                try await site.cache().set("name:", "name:x")
+                try await site.change(2...2)
+                try await site.wait(for: "name:", toBe: nil)
+                try await site.wait(for: "name:x", toBe: nil)
+            }
+        }
+    }
+
+    /// Rules come and go while rows change; whichever are served, each has the rule that deletes the users.
+    @Test func nothingIsLostMeanwhile() async throws {
+        try await Site.withUsers { site, _ in
+            try await site.withWorker { worker in
+                let sets = [Self.rules("user"), Self.rules("user", "profile"), Self.rules("x", "user")]
+                let application = try await site.connect()
+                for round in 0..<30 {
+                    try site.write(rules: sets[round % 3])
+                    worker.signal(SIGHUP)
+                    let users = (round * 6 + 1)...(round * 6 + 6)
+                    for user in users {
+                        try await application.sql("UPDATE users SET name = name || 'x' WHERE id = '\(user)'")
+                    }
+                    // Some rounds end before the rules have been read, some after.
+                    if round % 4 == 3 { try await site.waitUntilGone(users) }
+                }
+                try await site.waitUntilGone(1...180)
+                try await site.waitUntilServed()
+                try await site.expectUntouched(181...200)
+                #expect(worker.count("The rules were read anew") > 5)
+            }
+        }
+    }
+}

@@ -14,6 +14,7 @@ import time
 import psycopg
 import redis
 
+from admin import Admin
 from measuring import cpu_seconds, percentile, report, status, stop
 from rewarm import Rewarm
 from servers import BIN, Servers
@@ -84,12 +85,12 @@ class Bench:
 
     # Who does it
 
-    def start(self, contestant):
+    def start(self, contestant, *arguments):
         """A running worker, when it is ready."""
         if contestant == "unstale":
             self.install()
             process = subprocess.Popen(
-                [self.binary, "run"], env=self.environment, stderr=subprocess.PIPE, text=True)
+                [self.binary, "run", *arguments], env=self.environment, stderr=subprocess.PIPE, text=True)
             stream, sign = process.stderr, "Serving"
         else:
             process = subprocess.Popen(
@@ -231,16 +232,27 @@ class Bench:
         rewarm.storm()
 
 
+    def admin(self):
+        """What it costs to look on."""
+        Admin(self).latency()
+
+    def soak(self):
+        """An hour under load."""
+        Admin(self).soak(self.minutes)
+
+
 def main():
-    names = ["capture", "drain", "latency", "idle", "rewarm"]
+    names = ["capture", "drain", "latency", "idle", "rewarm", "admin"]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *names], help="default: all")
+    parser.add_argument("names", nargs="*", choices=[[], *names, "soak"], help="default: all but soak")
     parser.add_argument("--binary", default=f"{HERE}/../.build/release/unstale")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10, help="how long one measurement of latency takes")
+    parser.add_argument("--minutes", type=float, default=60, help="how long the soak takes")
     arguments = parser.parse_args()
     with Servers() as servers:
         bench = Bench(servers, os.path.abspath(arguments.binary), arguments.rounds, arguments.seconds)
+        bench.minutes = arguments.minutes
         for name in arguments.names or names:
             getattr(bench, name)()
 

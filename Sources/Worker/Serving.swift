@@ -77,11 +77,12 @@ final class Serving: Sendable {
             group.addTask { try await self.serveChanges() }
             group.addTask {
                 try await gracefulShutdown()
-                try await self.stop()
+                try await self.stop(within: self.settings.gracePeriod)
             }
             group.addTask {
                 try await self.worker.rules.waitForNewer(than: self.generation)
-                try await self.stop()
+                // Nobody is served meanwhile. What isn't done by then is read again.
+                try await self.stop(within: min(.milliseconds(500), self.settings.gracePeriod))
             }
             try await group.next()
             group.cancelAll()
@@ -89,12 +90,12 @@ final class Serving: Sendable {
         try await storeCursor()
     }
 
-    /// Reads no more, and returns when the grace period is over.
-    private func stop() async throws {
+    /// Reads no more, and returns when this time is over, in which what is in flight may end.
+    private func stop(within grace: Duration) async throws {
         window.close()
         parts.doorbell.endWait()
-        generation.rewarmer.stop(within: min(.seconds(1), settings.gracePeriod / 2))
-        try await Task.sleep(for: settings.gracePeriod)
+        generation.rewarmer.stop(within: min(.seconds(1), grace / 2))
+        try await Task.sleep(for: grace)
     }
 
     private func serveChanges() async throws {

@@ -90,6 +90,27 @@ import Testing
         }
     }
 
+    /// What is to be deleted once more in half a minute holds up nobody, and is not forgotten.
+    @Test func repeatsAreUnderWay() async throws {
+        let rules = Users.rules + "\n    repeat_after: [4s]\n"
+        try await Site.with(rules: rules, schema: Users.schema) { site, _ in
+            try await site.cacheUsers()
+            try await site.withWorker { worker in
+                try await site.change(1...1)
+                try await site.waitUntilGone([1])
+                worker.signal(SIGHUP)
+                try await worker.wait(for: "The rules were read anew")
+                let start = ContinuousClock.now
+                try await site.change(2...2)
+                try await site.waitUntilGone([2])
+                #expect(.now - start < .seconds(2))
+                // Read again, it is deleted once more, and then after the delay.
+                try await site.waitUntilServed()
+                #expect(.now - start > .seconds(3))
+            }
+        }
+    }
+
     /// Rules come and go while rows change; whichever are served, each has the rule that deletes the users.
     @Test func nothingIsLostMeanwhile() async throws {
         try await Site.withUsers { site, _ in

@@ -10,7 +10,7 @@ struct Unstale: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Run.self, Check.self, Test.self, Install.self, Uninstall.self, Explain.self,
-            DeadLettersCommand.self,
+            Coverage.self, DeadLettersCommand.self,
             Status.self, ReplayCommand.self,
         ])
 

@@ -4,7 +4,7 @@ import Testing
 /// Servers that can't be reached: one line and exit code 69 for commands that don't wait.
 @Suite struct ServerTests {
     @Test(arguments: [
-        ["check"], ["install"], ["install", "--print"], ["install", "--diff"], ["uninstall"], ["status"],
+        ["check"], ["install"], ["install", "--print"], ["install", "--diff"], ["uninstall"], ["status"], ["coverage"],
         ["status", "--json"], ["explain", "--sql", "SELECT 1"], ["dead-letters", "list"],
         ["dead-letters", "show", "1"],
         ["dead-letters", "redrive", "--all"], ["dead-letters", "discard", "1"], ["run", "--install"],

@@ -4,7 +4,8 @@ import Testing
 /// The command line itself: help, version, and exit code 64 for what it doesn't understand.
 @Suite struct UsageTests {
     private static let commands = [
-        ["run"], ["check"], ["test"], ["install"], ["uninstall"], ["explain"], ["status"], ["dead-letters"],
+        ["run"], ["check"], ["test"], ["install"], ["uninstall"], ["explain"], ["status"], ["coverage"],
+        ["dead-letters"],
         ["dead-letters", "list"], ["dead-letters", "show"], ["dead-letters", "redrive"],
         ["dead-letters", "discard"],
     ]
@@ -54,6 +55,9 @@ import Testing
         (["dead-letters", "discard"], "name dead letters by number, or give --all"),
         (["dead-letters", "discard", "1x"], "The value '1x' is invalid for '<numbers>'"),
         (["status", "--yaml"], "Unknown option '--yaml'"),
+        (["coverage", "--all", "--sample", "9"], "--sample and --all exclude each other"),
+        (["coverage", "--sample", "0"], "--sample takes a number from 1 up"),
+        (["coverage", "--sample", "many"], "The value 'many' is invalid for '--sample <number>'"),
     ]) func misuse(arguments: [String], message: String) async throws {
         let program = try Program(arguments)
         #expect(try await program.end() == 64)

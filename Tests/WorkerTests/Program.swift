@@ -43,7 +43,7 @@ final class Program: Sendable {
     deinit { if exitCode == nil { kill(pid, SIGKILL) } }
 
     /// What is shipped, if it was built; otherwise what lies beside the executable of the tests and isn't optimized.
-    private static var executable: String {
+    static var executable: String {
         get throws {
             if let program = TestEnvironment.program { return program }
             let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")

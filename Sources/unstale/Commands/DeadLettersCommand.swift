@@ -94,14 +94,3 @@ private func open(_ options: SettingsOptions) async throws -> DeadLetters {
     }
     return DeadLetters(connection: connection)
 }
-
-/// Text from data, safe for a terminal: control characters are written as escapes.
-func escaped(_ text: String) -> String {
-    text.unicodeScalars.reduce(into: "") { result, scalar in
-        if scalar.properties.generalCategory == .control {
-            result += scalar.escaped(asASCII: true)
-        } else {
-            result.unicodeScalars.append(scalar)
-        }
-    }
-}

@@ -1,0 +1,58 @@
+public import Redis
+
+/// Reads the keys of a Redis page by page, at a pace that leaves it most of its time: SCAN without anything else.
+/// Keys come in no order that means anything, and some may come twice.
+public struct KeyScan {
+    private let connection: RedisConnection
+    private var pace: SweepPace
+    private var cursor: [UInt8]? = ScanPage.edge
+    private static let deadline = Duration.seconds(5)
+
+    /// Begins on a connection that is asked for nothing else meanwhile.
+    public init(_ connection: RedisConnection, options: SweepOptions = .init()) async throws(RedisError) {
+        self.connection = connection
+        var latency = Duration.seconds(1)
+        for _ in 0..<3 {
+            let start = ContinuousClock.now
+            // Where it may not be asked for, the refusal takes as long.
+            _ = try await connection.send(RedisCommand("PING"), deadline: Self.deadline)
+            latency = min(latency, .now - start)
+        }
+        pace = SweepPace(share: options.share, callLimit: options.callLimit, latency: latency)
+    }
+
+    /// The next keys, perhaps none, and about no more than `limit`; nil at the end. Rests before it returns.
+    public mutating func next(limit: Int = .max) async throws -> [[UInt8]]? {
+        guard let cursor else { return nil }
+        let count = max(10, min(pace.count, limit))
+        let scan = RedisCommand("SCAN", [cursor, Array("COUNT".utf8), Array("\(count)".utf8)])
+        let start = ContinuousClock.now
+        let reply = try await connection.send(scan, deadline: Self.deadline)
+        guard let page = ScanPage(reply) else {
+            if case .error(let error) = reply {
+                throw RedisError(.refused, error.text, doing: "SCAN on \(connection.url)")
+            }
+            throw RedisError(
+                .protocolViolation, "it was answered with no page of keys", doing: "SCAN on \(connection.url)")
+        }
+        let end = ContinuousClock.now
+        self.cursor = page.cursor == ScanPage.edge ? nil : page.cursor
+        let rest = pace.scanned(in: end - start)
+        if self.cursor != nil { try await Task.sleep(until: end + rest) }
+        return page.keys
+    }
+}
+
+extension RedisConnection {
+    /// How many keys there are in its database; nil: whoever we are may not know.
+    public func keyCount() async throws(RedisError) -> Int? {
+        let commands = [RedisCommand("DBSIZE"), RedisCommand("INFO", "keyspace")]
+        let replies = try await pipeline(commands, deadline: .seconds(5))
+        if case .integer(let count) = replies[0] { return count }
+        guard let text = replies[1].text else { return nil }
+        // `db0:keys=12,expires=3,avg_ttl=0`; there is no line for an empty database.
+        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("db\(url.database):keys=") }
+        guard let line else { return 0 }
+        return Int(line.drop { $0 != "=" }.dropFirst().prefix { $0.isNumber })
+    }
+}

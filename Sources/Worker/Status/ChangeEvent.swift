@@ -44,4 +44,17 @@ public struct ChangeEvent: Sendable, Codable {
     public var failures: [String]
     /// From the commit until all was done; nil: not yet.
     public var lagMilliseconds: Double?
+
+    /// As JSON; what is nil is null there, and not left out.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(id, forKey: .id)
+        try container.encode(at, forKey: .at)
+        try container.encode(table, forKey: .table)
+        try container.encode(kind, forKey: .kind)
+        try container.encode(rules, forKey: .rules)
+        try container.encode(state, forKey: .state)
+        try container.encode(failures, forKey: .failures)
+        try container.encode(lagMilliseconds, forKey: .lagMilliseconds)
+    }
 }

@@ -72,4 +72,21 @@ public struct TargetReport: Sendable, Codable {
     public var rules: [RuleReport]
     /// What became of entries that were to be re-warmed.
     public var rewarms: RewarmStatistics
+
+    /// As JSON; what is nil is null there, and not left out.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(redis, forKey: .redis)
+        try container.encode(state, forKey: .state)
+        try container.encode(reason, forKey: .reason)
+        try container.encode(isHeld, forKey: .isHeld)
+        try container.encode(lagSeconds, forKey: .lagSeconds)
+        try container.encode(backlog, forKey: .backlog)
+        try container.encode(retrying, forKey: .retrying)
+        try container.encode(deadLetters, forKey: .deadLetters)
+        try container.encode(totals, forKey: .totals)
+        try container.encode(rules, forKey: .rules)
+        try container.encode(rewarms, forKey: .rewarms)
+    }
 }

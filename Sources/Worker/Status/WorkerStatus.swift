@@ -34,6 +34,15 @@ public struct WorkerStatus: Sendable, Codable {
         public var command: String?
         /// Whether changes may be missing.
         public var losesChanges: Bool
+
+        /// As JSON; what is nil is null there, and not left out.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(table, forKey: .table)
+            try container.encode(reason, forKey: .reason)
+            try container.encode(command, forKey: .command)
+            try container.encode(losesChanges, forKey: .losesChanges)
+        }
     }
 
     /// Host and process.
@@ -50,4 +59,16 @@ public struct WorkerStatus: Sendable, Codable {
     public var degraded: [Fault]
     /// Where it delivers to.
     public var targets: [TargetReport]
+
+    /// As JSON; what is nil is null there, and not left out.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(worker, forKey: .worker)
+        try container.encode(startedAt, forKey: .startedAt)
+        try container.encode(state, forKey: .state)
+        try container.encode(reason, forKey: .reason)
+        try container.encode(rules, forKey: .rules)
+        try container.encode(degraded, forKey: .degraded)
+        try container.encode(targets, forKey: .targets)
+    }
 }

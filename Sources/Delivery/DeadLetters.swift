@@ -65,8 +65,10 @@ public struct DeadLetters: Sendable {
             [.text(target)])
     }
 
-    /// Everything that is parked or dead, oldest first.
-    public func all() async throws(PostgresError) -> [Letter] { try await letters("ORDER BY id", []) }
+    /// Everything that is parked or dead, oldest first; at most so many.
+    public func all(limit: Int? = nil) async throws(PostgresError) -> [Letter] {
+        try await letters("ORDER BY id LIMIT $1::bigint", [limit.map { .integer($0) } ?? .null])
+    }
 
     /// How many of a target's are tried again, and how many no more.
     public func counts(target: String) async throws(PostgresError) -> (retrying: Int, dead: Int) {

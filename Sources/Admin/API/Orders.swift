@@ -1,0 +1,157 @@
+import Capture
+import Delivery
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Postgres
+import Rules
+
+/// What is done for those who have the token.
+struct Orders {
+    let source: AdminSource
+    let desk: DatabaseDesk
+    let logger: Logger
+    private static let bodyLimit = 64 << 10
+
+    init(source: AdminSource, desk: DatabaseDesk, logger: Logger) {
+        self.source = source
+        self.desk = desk
+        self.logger = logger
+    }
+
+    var routes: [(RouterPath, AdminRouter.Handler)] {
+        [
+            ("/api/dead-letters/:id/redrive", { try await redrive($0, $1) }),
+            ("/api/dead-letters/:id/discard", { try await discard($0, $1) }),
+            ("/api/replay", { request, _ in try await replay(request) }),
+            ("/api/pause", { request, _ in try await hold(true, request) }),
+            ("/api/resume", { request, _ in try await hold(false, request) }),
+            ("/api/log-level", { request, _ in try await logLevel(request) }),
+        ]
+    }
+
+    // MARK: Dead letters
+
+    private func redrive(_ request: Request, _ context: AdminContext) async throws -> Response {
+        let id = try await letter(request, context)
+        let count = try await desk.with { try await DeadLetters(connection: $0).redrive([id]) }
+        guard count > 0 else { throw AdminRefusal(.notFound, "there is no dead letter \(id)") }
+        logger.notice("A dead letter was redriven by an operator", metadata: ["id": "\(id)"])
+        return JSONAnswer.response(["redriven": count])
+    }
+
+    private func discard(_ request: Request, _ context: AdminContext) async throws -> Response {
+        let id = try await letter(request, context)
+        let count = try await desk.with { try await DeadLetters(connection: $0).discard([id]) }
+        guard count > 0 else { throw AdminRefusal(.notFound, "there is no dead letter \(id)") }
+        logger.notice("A dead letter was discarded by an operator", metadata: ["id": "\(id)"])
+        return JSONAnswer.response(["discarded": count])
+    }
+
+    private func letter(_ request: Request, _ context: AdminContext) async throws -> Int {
+        struct Nothing: Decodable {}
+        _ = try await body(Nothing.self, of: request, orNone: Nothing())
+        guard let id = context.parameters.get("id").flatMap({ Int($0) }), id > 0 else {
+            throw AdminRefusal(.notFound, "a dead letter has a number")
+        }
+        return id
+    }
+
+    // MARK: The worker
+
+    private struct ReplayOrder: Decodable {
+        var since: String?
+        var table: String?
+        var rule: String?
+        var target: String?
+    }
+
+    private func replay(_ request: Request) async throws -> Response {
+        let order = try await body(ReplayOrder.self, of: request)
+        let status = source.worker.status()
+        if let target = order.target { try check(target: target) }
+        if let rule = order.rule, !status.targets.contains(where: { $0.rules.contains { $0.name == rule } }) {
+            throw AdminRefusal(.notFound, "there is no such rule")
+        }
+        let window = try order.since.map { text in
+            guard let window = Duration(ruleText: text) else {
+                throw AdminRefusal(.badRequest, "since is a duration such as 90s or 10m")
+            }
+            return window
+        }
+        guard window != nil || order.table != nil else { throw AdminRefusal(.badRequest, "give since or table") }
+        let scope = Replay.Scope(rule: order.rule, target: order.target)
+        let count = try await desk.with { connection in
+            let replay = Replay(connection: connection)
+            guard let name = order.table else {
+                return try await replay.changes(since: window ?? .zero, for: scope)
+            }
+            let table = try await Self.table(name, connection)
+            guard let window else { return try await replay.everything(in: table, for: scope) }
+            return try await replay.changes(since: window, of: table, for: scope)
+        }
+        logger.notice("A replay was ordered by an operator", metadata: ["records": "\(count)"])
+        return JSONAnswer.response(["records": count])
+    }
+
+    /// A table that is captured, with or without its schema.
+    private static func table(_ name: String, _ connection: PostgresConnection) async throws -> TableName {
+        let tables = try await CaptureState.manifests(connection).values.map(\.table)
+        let found = tables.first { $0.description == name } ?? tables.first { $0.description == "public." + name }
+        guard let found else { throw AdminRefusal(.notFound, "there is no such table, or it is not captured") }
+        return found
+    }
+
+    private struct HoldOrder: Decodable { var target: String? }
+
+    private func hold(_ isHeld: Bool, _ request: Request) async throws -> Response {
+        let order = try await body(HoldOrder.self, of: request, orNone: HoldOrder())
+        if let target = order.target { try check(target: target) }
+        guard source.worker.hold(isHeld) else {
+            throw AdminRefusal(.serviceUnavailable, "this worker does not lead: tell the one that does")
+        }
+        return JSONAnswer.response(["isHeld": isHeld])
+    }
+
+    private func check(target name: String) throws {
+        guard source.worker.status().targets.contains(where: { $0.name == name }) else {
+            throw AdminRefusal(.notFound, "there is no such target")
+        }
+    }
+
+    private struct LevelOrder: Decodable { var level: String }
+
+    private func logLevel(_ request: Request) async throws -> Response {
+        let order = try await body(LevelOrder.self, of: request)
+        guard let level = Logger.Level(rawValue: order.level) else {
+            let all = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw AdminRefusal(.badRequest, "level is one of \(all)")
+        }
+        guard let setLogLevel = source.setLogLevel else {
+            throw AdminRefusal(.serviceUnavailable, "the log level can't be changed while this worker runs")
+        }
+        setLogLevel(level)
+        logger.notice("The log level was changed by an operator", metadata: ["level": "\(level)"])
+        return JSONAnswer.response(["level": level.rawValue])
+    }
+
+    // MARK: What is sent along
+
+    private func body<Order: Decodable>(
+        _ type: Order.Type, of request: Request, orNone none: Order? = nil
+    ) async throws -> Order {
+        let bytes = try await request.body.collect(upTo: Self.bodyLimit)
+        if bytes.readableBytes == 0, let none { return none }
+        let media = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
+        guard media == "application/json" else {
+            throw AdminRefusal(.badRequest, "the body has to be application/json")
+        }
+        do {
+            return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
+        } catch {
+            throw AdminRefusal(.badRequest, "the body can't be read: see the documentation for what it holds")
+        }
+    }
+}

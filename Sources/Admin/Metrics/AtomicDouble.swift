@@ -1,0 +1,23 @@
+import Synchronization
+
+/// A number that many threads change at once.
+struct AtomicDouble: ~Copyable, Sendable {
+    private let bits: Atomic<UInt64>
+
+    init(_ value: Double = 0) { bits = Atomic(value.bitPattern) }
+
+    var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
+
+    func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
+
+    func add(_ amount: Double) {
+        var old = bits.load(ordering: .relaxed)
+        while true {
+            let new = (Double(bitPattern: old) + amount).bitPattern
+            let (isExchanged, original) = bits.weakCompareExchange(
+                expected: old, desired: new, ordering: .relaxed)
+            if isExchanged { return }
+            old = original
+        }
+    }
+}

@@ -1,3 +1,4 @@
+import Admin
 import ArgumentParser
 import Capture
 import Delivery
@@ -14,6 +15,7 @@ struct Run: AsyncParsableCommand {
 
     @OptionGroup var options: SettingsOptions
     @OptionGroup var capture: CaptureOptions
+    @OptionGroup var adminOptions: AdminOptions
 
     @Flag(help: "Install the capture first.")
     var install = false
@@ -38,7 +40,7 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // Whoever says that the rules have changed before they are read the first time is not to end us.
         signal(SIGHUP, SIG_IGN)
-        var flags = capture.flags
+        var flags = capture.flags.merging(adminOptions.flags) { $1 }
         if watch { flags["watch"] = "true" }
         flags["grace.period"] = gracePeriod
         flags["attempts"] = attempts
@@ -46,12 +48,17 @@ struct Run: AsyncParsableCommand {
         let settings = try await Settings(options, flags)
         let rules = try settings.rules()
         let logger = try settings.logger()
+        let admin = try settings.admin()
+        let metrics = PrometheusMetrics()
+        // Before there is anything that counts.
+        if admin != nil { metrics.bootstrap() }
         var worker = WorkerSettings(postgres: try settings.postgres())
         worker.gracePeriod = try settings.duration("grace.period", default: worker.gracePeriod)
         worker.retry.attempts = try settings.number("attempts", default: worker.retry.attempts)
         worker.pace = try settings.duration("pace", default: worker.pace)
         worker.captureCheckInterval = try settings.duration(
             "check.interval", default: worker.captureCheckInterval)
+        worker.recentChanges = admin == nil ? 0 : 300
         let redis = try settings.redis()
         let target = TargetOptions(fencesAll: try settings.truth("fence"))
         let (captureSettings, lockTimeout) = (try settings.capture(), try settings.lockTimeout())
@@ -71,12 +78,22 @@ struct Run: AsyncParsableCommand {
             rules: rules.rules, settings: worker, redis: redis, targetOptions: target, logger: logger)
         let reload = RulesReload(
             settings: settings, worker: service, watches: try settings.truth("watch"), logger: logger)
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: reload),
+            .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
+        ]
+        if let admin {
+            let source = AdminSource(
+                service, version: Unstale.configuration.version, postgres: worker.postgres, metrics: metrics,
+                logLevel: { logger.logLevel })
+            let server = AdminServer(admin, source: source, logger: logger)
+            try await server.open()
+            // It ends last, so that it can be seen how the worker ends.
+            services.insert(.init(service: server), at: 0)
+        }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(service: reload),
-                    .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
-                ],
+                services: services,
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.notice("Stopped")

@@ -1,3 +1,4 @@
+import Admin
 import ArgumentParser
 import Capture
 import Configuration
@@ -38,6 +39,9 @@ struct Failure: Error {
         case let postgres as PostgresError:
             (code, lines) = (Self.code(of: postgres), ["unstale: \(postgres)"])
         case let redis as RedisError: (code, lines) = (Code.unavailable.rawValue, ["unstale: \(redis)"])
+        case let admin as AdminError:
+            let code = admin.code == .taken ? Code.unavailable : .badSettings
+            (self.code, lines) = (code.rawValue, ["unstale: admin: \(admin)"])
         case let exit as ExitCode: (code, lines) = (exit.rawValue, [])
         default:
             // What is wrong with the command line itself, and --help.

@@ -10,7 +10,8 @@ import Rules
 struct Settings {
     /// All that there are.
     static let names = [
-        "always", "attempts", "check.interval", "database.url", "fence", "grace.period", "lock.timeout", "log.format",
+        "admin", "admin.hosts", "admin.token.file", "always", "attempts", "check.interval", "database.url", "fence",
+        "grace.period", "lock.timeout", "log.format",
         "log.level", "pace", "redis.url", "replay.window", "row.limit", "rules", "wake", "watch", "worker.role",
     ]
 
@@ -24,7 +25,9 @@ struct Settings {
                 ConfigValue(.string(value), isSecret: key.hasSuffix("url"))
             )
         }
-        let secrets = SecretsSpecifier<String, String>.specific(["UNSTALE_DATABASE_URL", "UNSTALE_REDIS_URL"])
+        let secrets = SecretsSpecifier<String, String>.specific([
+            "UNSTALE_ADMIN_TOKEN", "UNSTALE_DATABASE_URL", "UNSTALE_REDIS_URL",
+        ])
         var providers: [any ConfigProvider] = [
             InMemoryProvider(values: Dictionary(values) { $1 }),
             EnvironmentVariablesProvider(secretsSpecifier: secrets).prefixKeys(with: "unstale"),

@@ -20,8 +20,9 @@ struct AdminAccess: Sendable {
         var isLoopback: Bool
     }
 
-    /// Paths that tell anybody whether the worker is well, and nothing else.
-    private static let open: Set<String> = ["/livez", "/readyz"]
+    /// Paths that tell anybody whether the worker is well, and nothing else; and the page, which knows nothing by itself
+    /// and asks for the token.
+    private static let open: Set<String> = ["/", "/livez", "/readyz"]
 
     /// Why a request is refused; nil: it is not.
     func refusal(of asked: Asked) -> AdminRefusal? {

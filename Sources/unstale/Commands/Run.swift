@@ -85,7 +85,11 @@ struct Run: AsyncParsableCommand {
         if let admin {
             let source = AdminSource(
                 service, version: Unstale.configuration.version, postgres: worker.postgres, metrics: metrics,
-                logLevel: { logger.logLevel })
+                logLevel: { logger.logLevel },
+                setLogLevel: { level in
+                    var copy = logger  // they share it
+                    copy.logLevel = level
+                })
             let server = AdminServer(admin, source: source, logger: logger)
             try await server.open()
             // It ends last, so that it can be seen how the worker ends.

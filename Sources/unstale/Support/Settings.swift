@@ -131,7 +131,7 @@ struct Settings {
     func logger() throws(Failure) -> Logger {
         let level = try choice("log.level", default: Logger.Level.info)
         let format = try choice("log.format", default: LogFormat.text)
-        var logger = Logger(label: "unstale", factory: format.handler)
+        var logger = Logger(label: "unstale") { SharedLevelHandler(format.handler($0)) }
         logger.logLevel = level
         return logger
     }

@@ -9,6 +9,8 @@ class Page:
     def __init__(self, browser: Browser, site: Site):
         self.browser = browser
         self.site = site
+        # Who may be asked.
+        self.origins = [site.url]
         # What the browser itself logs of answers that a test is about.
         self.expected: set[str] = set()
 
@@ -27,7 +29,7 @@ class Page:
         """Nothing was logged, no script ran that isn't the page's own, and nobody else was asked."""
         errors = [entry["message"] for entry in self.browser.log("browser")]
         assert [error for error in errors if not any(text in error for text in self.expected)] == []
-        assert {url for url in self.browser.requests() if not url.startswith(self.site.url)} == set()
+        assert [url for url in self.browser.requests() if not url.startswith(tuple(self.origins))] == []
         assert self.browser.all("img, iframe, main script") == []
 
     def wait_for(self, css: str, text: str, seconds: float = 20) -> None:

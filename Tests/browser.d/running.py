@@ -82,18 +82,22 @@ class Site:
 
     def start(self) -> None:
         """Starts the worker, at the same port as the last one."""
-        begun = self.log.stat().st_size if self.log.exists() else 0
-        command = [os.environ["UNSTALE"], "run", "--admin", f"127.0.0.1:{self.port}", "--attempts", "2"]
-        with open(self.log, "ab") as output:
-            self.worker = subprocess.Popen(
+        self.worker, self.port = self.run(self.log, f"127.0.0.1:{self.port}", "Serving")
+
+    def run(self, log: Path, address: str, line: str) -> tuple[subprocess.Popen, int]:
+        """Starts a worker, and gives its port as soon as it has logged that line."""
+        begun = log.stat().st_size if log.exists() else 0
+        command = [os.environ["UNSTALE"], "run", "--admin", address, "--attempts", "2"]
+        with open(log, "ab") as output:
+            worker = subprocess.Popen(
                 command, env=self.environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
 
         def port() -> re.Match | None:
-            text = self.log.read_text()[begun:]
-            assert self.worker.poll() is None, text
-            return re.search(r"address=127\.0\.0\.1:(\d+)", text) if "Serving" in text else None
+            text = log.read_text()[begun:]
+            assert worker.poll() is None, text
+            return re.search(r"address=[\d.]+:(\d+)", text) if line in text else None
 
-        self.port = int(wait_until(port, "the worker serves")[1])
+        return worker, int(wait_until(port, f"a worker logs: {line}")[1])
 
     def kill(self) -> None:
         self.worker.kill()

@@ -82,6 +82,24 @@ def test_a_forgotten_token_is_asked_for_again(page, site):
     page.wait_for("#headline", FRESH)
 
 
+def test_from_elsewhere_nothing_is_shown_without_the_token(page, site):
+    worker, port = site.run(site.folder / "standby.log", "0.0.0.0:0", "The admin port is open")
+    try:
+        url = f"http://127.0.0.1:{port}/"
+        page.origins.append(url)
+        page.browser.open(url)
+        page.wait_for("#headline", "The admin token is needed")
+        page.answer("a-wrong-token")
+        page.wait_for("#token-why", "refused this token")
+        page.answer(TOKEN)
+        page.wait_for("#headline", "Standing by")
+        page.wait_for("#tail-note", "live")
+        page.browser.open("about:blank")
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
 def test_replays(page, site):
     site.change(2)
     wait_until(lambda: not site.has("user:2"), "the key is gone")

@@ -18,4 +18,6 @@ public struct FailedAction: Hashable, Sendable {
     public var action: Action
     /// What was answered, on one line.
     public var reason: String
+    /// The same for logs: without keys and what stands in rows.
+    public var summary: String
 }

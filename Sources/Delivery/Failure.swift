@@ -1,3 +1,4 @@
+import Redis
 import Rules
 
 /// A key that its own fault kept from being deleted. Trouble of the target is waited for and never a failure.
@@ -6,6 +7,15 @@ public struct Failure: Hashable, Sendable {
     public var key: Key
     /// What Redis said, in one line.
     public var reason: String
+
+    /// The same for logs: without keys.
+    public var summary: String { Self.ownReasons.contains(reason) ? reason : RedisErrorReply(reason).kind }
+
+    /// What Redis was not even asked.
+    static let longKey = "the key is longer than Redis allows"
+    /// … of a key that has to be fenced.
+    static let longFence = "the name of the key's fence is longer than Redis allows"
+    private static let ownReasons: Set = [longKey, longFence]
 
     /// The failure of this key.
     public init(key: Key, reason: String) {

@@ -53,13 +53,13 @@ actor Link {
         while !Task.isCancelled {
             do throws(RedisError) {
                 let (connection, identity) = try await connect()
-                resume(with: connection)
+                resume(with: connection, identity)
                 await watch(connection, identity)
                 if Task.isCancelled { break }
                 pause("the connection was closed", of: connection)
             } catch {
                 if error.code == .cancelled { break }
-                failed(error.description)
+                failed(error.description, summary: error.summary)
             }
             try? await Task.sleep(for: options.backoff.delay(afterFailures: health.failures, using: &random))
         }
@@ -91,24 +91,29 @@ actor Link {
             roundTrips.record(duration: .now - start)
             for (command, reply) in zip(commands, replies) {
                 guard case .error(let error) = reply, isTrouble(error) else { continue }
-                await pause(error.text, of: connection, probe: command)
+                let summary = Trouble(error).isTargets ? error.summary : error.kind
+                await pause(error.text, summary: summary, of: connection, probe: command)
                 break
             }
             return replies
         } catch {
             guard error.code != .cancelled else { throw CancellationError() }
-            await pause(error.description, of: connection)
+            await pause(error.description, summary: error.summary, of: connection)
             return nil
         }
     }
 
     /// Takes a connection out of use. Only the first who reports it is heard.
-    func pause(_ reason: String, of connection: RedisConnection, probe: RedisCommand? = nil) {
+    ///
+    /// - Parameter summary: The reason for logs, where it may quote keys.
+    func pause(
+        _ reason: String, summary: String? = nil, of connection: RedisConnection, probe: RedisCommand? = nil
+    ) {
         guard current === connection else { return }
         current = nil
         if let probe { self.probe = probe }
         connection.close()
-        failed(reason)
+        failed(reason, summary: summary ?? reason)
     }
 
     /// A connection to a server that takes commands, and which server that is.
@@ -138,22 +143,22 @@ actor Link {
                 if try await connection.identity(deadline: options.deadline) == identity { continue }
                 pause("the server's role or history has changed", of: connection)
             } catch {
-                if error.code != .cancelled { pause(error.description, of: connection) }
+                if error.code != .cancelled { pause(error.description, summary: error.summary, of: connection) }
             }
             return
         }
     }
 
-    private func resume(with connection: RedisConnection) {
+    private func resume(with connection: RedisConnection, _ identity: RedisIdentity) {
         current = connection
         probe = Link.ping
-        announce(health.succeeded(at: .now))
+        announce(health.succeeded(at: .now), server: identity.server)
         for waiter in waiters { waiter.resolve(.success(connection)) }
         waiters = []
     }
 
-    private func failed(_ reason: String) {
-        announce(health.failed(reason, at: .now))
+    private func failed(_ reason: String, summary: String) {
+        announce(health.failed(reason, at: .now), summary: summary)
     }
 
     private func end() {
@@ -164,14 +169,17 @@ actor Link {
         waiters = []
     }
 
-    private func announce(_ announcement: Health.Announcement) {
+    private func announce(_ announcement: Health.Announcement, summary: String = "", server: String = "") {
         visibleState.withLock { $0 = health.state }
         onState(health.state)
         switch announcement {
         case .none: break
-        case .connected: logger.info("Redis is connected")
-        case .paused(let reason): logger.warning("Redis is waited for", metadata: ["reason": "\(reason)"])
-        case .recovered(let pause): logger.notice("Redis is back", metadata: ["pause": "\(pause)"])
+        case .connected: logger.info("Redis is connected", metadata: ["server": "\(server)"])
+        case .paused(let reason):
+            logger.warning("Redis is waited for", metadata: ["reason": "\(summary)"])
+            if reason != summary { logger.debug("Why Redis is waited for", metadata: ["reason": "\(reason)"]) }
+        case .recovered(let pause):
+            logger.notice("Redis is back", metadata: ["pause": "\(pause)", "server": "\(server)"])
         }
     }
 }

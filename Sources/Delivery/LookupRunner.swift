@@ -43,7 +43,9 @@ public struct LookupRunner: Sendable {
             throw error
         } catch  where calls.count == 1 {
             let rule = planner.rules[first.rule].name.value
-            failures.append(FailedAction(rule: rule, action: .lookup(first), reason: "\(error)"))
+            let summary = (error as? PostgresError)?.summary ?? "\(error)"
+            failures.append(
+                FailedAction(rule: rule, action: .lookup(first), reason: "\(error)", summary: summary))
         } catch {
             let middle = calls.startIndex + calls.count / 2
             try await run(calls[..<middle], planner, &plan, &failures)

@@ -33,7 +33,7 @@ struct Unlinking {
             switch fences {
             case .none, .removed: keys.map { _ in nil }
             case .tokens: replies.dropLast().map(\.trouble)
-            case .impossible: keys.map { _ in .action("the name of the key's fence is longer than Redis allows") }
+            case .impossible: keys.map { _ in .action(Failure.longFence) }
             }
         }
 
@@ -64,7 +64,7 @@ struct Unlinking {
         self.keysPerCommand = keysPerCommand
         self.bytesPerPipeline = bytesPerPipeline
         let (sound, long) = Self.split(keys, at: Self.maximumKeyLength)
-        failures = long.map { Failure(key: $0, reason: "the key is longer than Redis allows") }
+        failures = long.map { Failure(key: $0, reason: Failure.longKey) }
         switch fencing {
         case .none: append(sound, .none)
         case .these(let fenced):

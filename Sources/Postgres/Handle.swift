@@ -48,12 +48,20 @@ struct Result: ~Copyable {
     /// What the server complained about, while `doing`.
     func error(doing: String) -> PostgresError {
         let sqlState = field(Int32(UInt8(ascii: "C")))
-        var message = field(Int32(UInt8(ascii: "M"))) ?? String(cString: PQresultErrorMessage(pointer))
+        let primary = field(Int32(UInt8(ascii: "M")))
+        var message = primary ?? String(cString: PQresultErrorMessage(pointer))
         if let detail = field(Int32(UInt8(ascii: "D"))) { message += "; \(detail)" }
         if let hint = field(Int32(UInt8(ascii: "H"))) { message += "; \(hint)" }
         guard let sqlState else {
             return PostgresError(code: .disconnected, message: message, doing: doing)
         }
-        return PostgresError(code: .server(sqlState: sqlState), message: message, doing: doing)
+        // What a function says, or SQL that it has put together, may be about anything.
+        let isPlain = field(Int32(UInt8(ascii: "W"))) == nil && Self.plainClasses.contains(String(sqlState.prefix(2)))
+        return PostgresError(
+            code: .server(sqlState: sqlState), message: message, plainMessage: isPlain ? primary : nil, doing: doing)
     }
+
+    /// The classes of SQLSTATE whose messages are about the server, the session, rights, or the statement's text, in
+    /// which there are no values.
+    private static let plainClasses: Set<String> = ["08", "25", "28", "3D", "3F", "42", "53", "55", "57", "58"]
 }

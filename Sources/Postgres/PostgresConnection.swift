@@ -392,6 +392,10 @@ public actor PostgresConnection {
 }
 
 extension PostgresError {
-    var asDisconnected: PostgresError { PostgresError(code: .disconnected, message: message, doing: doing) }
-    var asCancelled: PostgresError { PostgresError(code: .cancelled, message: message, doing: doing) }
+    var asDisconnected: PostgresError { with(.disconnected) }
+    var asCancelled: PostgresError { with(.cancelled) }
+
+    private func with(_ code: Code) -> PostgresError {
+        PostgresError(code: code, message: message, plainMessage: plainMessage, doing: doing)
+    }
 }

@@ -20,19 +20,40 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
     public var message: String
     /// What was being done.
     public var doing: String
+    /// What of the message can't be of a row; nil: nothing.
+    let plainMessage: String?
 
-    /// A failure of `doing`.
+    /// A failure of `doing`, told in words of our own or libpq's.
     public init(code: Code, message: String, doing: String) {
+        // What the server said before the connection was lost stands in libpq's words too.
+        let isPlain = !message.contains("ERROR:")
+        self.init(code: code, message: message, plainMessage: isPlain ? message : nil, doing: doing)
+    }
+
+    /// A failure of `doing`. Of `message` only `plainMessage` is for logs.
+    init(code: Code, message: String, plainMessage: String?, doing: String) {
         self.code = code
-        self.message = message.split(whereSeparator: \.isNewline)
-            .map { $0.drop(while: \.isWhitespace) }.joined(separator: "; ")
+        self.message = Self.oneLine(message)
+        self.plainMessage = plainMessage.map(Self.oneLine)
         self.doing = doing
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).map { $0.drop(while: \.isWhitespace) }.joined(separator: "; ")
     }
 
     /// `doing: message`, with the SQLSTATE where there is one.
     public var description: String {
         guard case .server(let sqlState) = code else { return "\(doing): \(message)" }
         return "\(doing): \(message) (SQLSTATE \(sqlState))"
+    }
+
+    /// The same for logs, which are no place for what stands in rows: where the server's words may quote a value,
+    /// the condition's name in their place.
+    public var summary: String {
+        guard case .server(let sqlState) = code else { return "\(doing): \(plainMessage ?? "the connection was lost")" }
+        let what = plainMessage ?? SQLState.name(of: sqlState) ?? "an error"
+        return "\(doing): \(what) (SQLSTATE \(sqlState))"
     }
 
     /// The SQLSTATE, where the server gave one.

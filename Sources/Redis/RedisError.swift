@@ -39,6 +39,11 @@ public struct RedisError: Error, Sendable, CustomStringConvertible {
     /// One line for people: what was being done, and what went wrong.
     public var description: String { doing.isEmpty ? message : "\(doing): \(message)" }
 
+    /// The same for logs: without what a server quotes of a command's arguments.
+    public var summary: String {
+        code == .refused ? RedisErrorReply.withoutArguments(description) : description
+    }
+
     static var cancelled: RedisError { RedisError(.cancelled, "cancelled") }
 
     func during(_ doing: @autoclosure () -> String) -> RedisError {

@@ -13,12 +13,31 @@ public struct RedisIdentity: Hashable, Sendable, Codable {
     public var replicationID: String
     /// `role`.
     public var role: Role
+    /// What runs there, for people: `Redis 7.0.15`.
+    public var server: String
 
     /// An identity.
-    public init(runID: String, replicationID: String, role: Role) {
+    public init(runID: String, replicationID: String, role: Role, server: String = "") {
         self.runID = runID
         self.replicationID = replicationID
         self.role = role
+        self.server = server
+    }
+}
+
+extension RedisIdentity {
+    /// What tells one history from another: that the server has a newer version does not.
+    private enum CodingKeys: String, CodingKey {
+        case runID, replicationID, role
+    }
+
+    /// Reads what `encode(to:)` wrote.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            runID: try values.decode(String.self, forKey: .runID),
+            replicationID: try values.decode(String.self, forKey: .replicationID),
+            role: try values.decode(Role.self, forKey: .role))
     }
 }
 
@@ -41,6 +60,7 @@ extension RedisConnection {
             let role = fields["role"].flatMap({ RedisIdentity.Role(rawValue: String($0)) })
         else { throw RedisError(.refused, "INFO tells neither run_id nor role", doing: "INFO on \(url)") }
         return RedisIdentity(
-            runID: String(runID), replicationID: String(fields["master_replid"] ?? ""), role: role)
+            runID: String(runID), replicationID: String(fields["master_replid"] ?? ""), role: role,
+            server: fields["valkey_version"].map { "Valkey \($0)" } ?? "Redis \(fields["redis_version"] ?? "")")
     }
 }

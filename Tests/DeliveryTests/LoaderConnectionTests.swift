@@ -33,7 +33,7 @@ import Testing
                 END $$
                 """, doing: "making a standby")
             try await server.restart()
-            guard case .failed(let reason) = try await load(from: server)[0] else {
+            guard case .refused(let reason, _) = try await load(from: server)[0] else {
                 Issue.record("loaded from a standby")
                 return
             }

@@ -8,4 +8,6 @@ enum Loaded: Hashable, Sendable {
     case tooLarge
     /// The attempt failed: why, in one line without secrets and without anything of a row.
     case failed(String)
+    /// The query failed: why, in the server's words, which may quote values, and in a line that doesn't.
+    case refused(String, summary: String)
 }

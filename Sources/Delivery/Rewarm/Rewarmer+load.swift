@@ -7,7 +7,7 @@ extension Rewarmer {
     /// What became of an entry.
     fileprivate enum Outcome {
         case stored, absent, tooLarge, superseded, noRoom
-        case failed(String)
+        case failed(String, summary: String)
 
         /// The metric's word for it.
         var word: String {
@@ -95,7 +95,8 @@ extension Rewarmer {
             case .value: .stored
             case .absent: .absent
             case .tooLarge: .tooLarge
-            case .failed(let reason): .failed(reason)
+            case .failed(let reason): .failed(reason, summary: reason)
+            case .refused(let reason, let summary): .failed(reason, summary: summary)
             }
         }
         var stored: [Int] = []
@@ -111,7 +112,7 @@ extension Rewarmer {
             switch reply {
             case .integer(1): break
             case _ where reply.tellsOfFullMemory: outcomes[index] = .noRoom
-            case .error(let error): outcomes[index] = .failed(error.text)
+            case .error(let error): outcomes[index] = .failed(error.text, summary: error.kind)
             default: outcomes[index] = .superseded
             }
         }
@@ -139,7 +140,7 @@ extension Rewarmer {
         for ((call, outcome), waiters) in zip(zip(calls, outcomes), ended) {
             tallies[call.rule].rewarm(outcome.word)
             var failed: FailedAction?
-            if case .failed(let reason) = outcome { failed = failure(of: call, reason) }
+            if case .failed(let reason, let summary) = outcome { failed = failure(of: call, reason, summary: summary) }
             for waiter in waiters { waiter.settle(failed) }
         }
         guard isFirst else { return }

@@ -126,7 +126,7 @@ public final class Rewarmer: Sendable {
         try await delete(sorted.cold)
         for _ in sorted.cold { job.settle(nil) }
         try await delete(refused)
-        for call in refused { job.settle(isStopping ? failure(of: call, Self.stopped) : nil) }
+        for call in refused { job.settle(isStopping ? failure(of: call, Self.stopped, summary: Self.stopped) : nil) }
         return job
     }
 
@@ -177,7 +177,7 @@ public final class Rewarmer: Sendable {
             let deadline = rules[entry.call.rule].rewarm[entry.call.entry].deadline
             let reason = isStopping ? Self.stopped : "not loaded within \(deadline)"
             // A loader that is late has failed; where the queue was too long, deleting was all there is to do.
-            let failure = entry.hasBegun || isStopping ? failure(of: entry.call, reason) : nil
+            let failure = entry.hasBegun || isStopping ? failure(of: entry.call, reason, summary: reason) : nil
             for waiter in entry.waiters { waiter.settle(failure) }
         }
     }
@@ -194,8 +194,9 @@ public final class Rewarmer: Sendable {
         _ = try await target.delete(keys, fenced: Set(keys))
     }
 
-    func failure(of call: RewarmCall, _ reason: String) -> FailedAction {
+    func failure(of call: RewarmCall, _ reason: String, summary: String) -> FailedAction {
         FailedAction(
-            rule: rules[call.rule].name.value, action: .rewarm(call.record(rules)), reason: reason)
+            rule: rules[call.rule].name.value, action: .rewarm(call.record(rules)), reason: reason,
+            summary: summary)
     }
 }

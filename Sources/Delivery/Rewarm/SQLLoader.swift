@@ -20,7 +20,7 @@ struct SQLLoader: Sendable {
                 try await load(calls[...], statement, connection, until: deadline)
             }
         } catch {
-            return calls.map { _ in .failed(error.description) }
+            return calls.map { _ in .refused(error.description, summary: error.summary) }
         }
     }
 
@@ -33,7 +33,9 @@ struct SQLLoader: Sendable {
         } catch {
             guard error.isOfTheQuery else { throw error }
             let isOver = ContinuousClock.now >= deadline || error.sqlState == "57014"
-            guard calls.count > 1, !isOver else { return calls.map { _ in .failed(error.description) } }
+            guard calls.count > 1, !isOver else {
+                return calls.map { _ in .refused(error.description, summary: error.summary) }
+            }
             let middle = calls.startIndex + calls.count / 2
             return try await load(calls[..<middle], statement, connection, until: deadline)
                 + load(calls[middle...], statement, connection, until: deadline)

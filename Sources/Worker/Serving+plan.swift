@@ -51,7 +51,11 @@ extension Serving {
             let isNew = upkeep.withLock { $0.failed(table, failure.reason, at: .now) }
             guard isNew else { continue }
             logger.error(
-                "A capture could not tell which rows changed: its keys go by pattern",
+                "A capture could not tell which rows changed: its keys go by pattern; see 'unstale status'",
+                metadata: ["table": "\(table)"])
+            // Where a row is at fault, Postgres quotes its values.
+            logger.debug(
+                "Why a capture could not tell which rows changed",
                 metadata: ["table": "\(table)", "reason": "\(failure.reason)"])
         }
     }
@@ -113,7 +117,17 @@ extension Serving {
             worker.tally.rule(failure.rule).failed(isDead: settings.retry.attempts <= 1)
             logger.warning(
                 "An action failed and will be tried again",
-                metadata: ["rule": "\(failure.rule)", "reason": "\(failure.reason)"])
+                metadata: ["rule": "\(failure.rule)", "reason": "\(failure.summary)"])
+            log(failure)
         }
+    }
+
+    /// The action and its whole reason have keys and perhaps values in them.
+    func log(_ failure: FailedAction) {
+        logger.debug(
+            "Why an action failed",
+            metadata: [
+                "rule": "\(failure.rule)", "action": "\(failure.action)", "reason": "\(failure.reason)",
+            ])
     }
 }

@@ -90,11 +90,11 @@ extension Serving {
 
     private func report(_ change: (new: [WorkerState.Problem], over: [WorkerState.Problem])) {
         for problem in change.new {
-            logger.error("Degraded", metadata: ["table": "\(problem.table)", "reason": "\(problem.reason)"])
+            logger.error("Degraded", metadata: ["table": "\(problem.table)", "reason": "\(problem.summary)"])
         }
         for problem in change.over {
             logger.notice(
-                "No longer degraded", metadata: ["table": "\(problem.table)", "was": "\(problem.reason)"])
+                "No longer degraded", metadata: ["table": "\(problem.table)", "was": "\(problem.summary)"])
         }
         if !change.over.isEmpty { parts.doorbell.endWait() }
     }
@@ -115,11 +115,14 @@ extension Serving {
     private func retry(_ letter: DeadLetters.Letter) async throws {
         let planner = planning.planner
         var reason: String?
+        var summary: String?
         do {
             let plan = try letter.plan(planner)
-            reason = try await parts.deliverer.deliver(plan, planner: planner).first?.reason
+            let failure = try await parts.deliverer.deliver(plan, planner: planner).first
+            if let failure { log(failure) }
+            (reason, summary) = (failure?.reason, failure?.summary)
         } catch let error as DeadLetters.UnreadableLetter {
-            reason = error.description
+            (reason, summary) = (error.description, error.description)
         }
         let tally = worker.tally.rule(letter.rule)
         guard let reason else {
@@ -131,7 +134,7 @@ extension Serving {
         if isDead {
             logger.error(
                 "An action is a dead letter now: see 'unstale dead-letters'",
-                metadata: ["rule": "\(letter.rule)", "id": "\(letter.id)", "reason": "\(reason)"])
+                metadata: ["rule": "\(letter.rule)", "id": "\(letter.id)", "reason": "\(summary ?? "")"])
         }
     }
 }

@@ -92,9 +92,15 @@ struct Session: Sendable {
             deadLetters: DeadLetters(connection: ledger.connection, policy: settings.retry),
             deliverer: Deliverer(
                 target: worker.target, sweeper: worker.sweeper, rewarmer: generation.rewarmer, lookups: lookups))
+        let version = try await reader.query("SHOW server_version", doing: "asking for the version").first?.text(0)
+        let faults = capture.problems.count
         logger.notice(
             "Serving",
-            metadata: ["target": "\(settings.target)", "rules": "\(rules.count)", "wake": "\(wake)"])
+            metadata: [
+                "target": "\(settings.target)", "rules": "\(rules.count)", "wake": "\(wake)",
+                "capture": faults == 0 ? "up to date" : "degraded: \(faults)", "postgres": "\(version ?? "")",
+                "redis": "\(worker.monitor.serverName ?? "not reached yet")",
+            ])
         worker.board.set(.leading)
         return Serving(parts, start: start, worker: worker, generation: generation)
     }

@@ -27,6 +27,9 @@ final class TargetMonitor: Sendable {
         }
     }
 
+    /// What runs there, for people; nil: it was not reached yet.
+    var serverName: String? { news.withLock { $0.identity }?.server }
+
     /// Why the target is waited for; nil: it is not.
     var pausedReason: String? { news.withLock { $0.pausedReason } }
 

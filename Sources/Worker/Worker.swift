@@ -81,7 +81,11 @@ public struct Worker: Service, CustomStringConvertible {
                 failures += 1
                 // A failure that repeats itself is said once.
                 if "\(error)" != lastFailure || failures == 1 {
-                    logger.warning("Postgres is waited for", metadata: ["reason": "\(error)"])
+                    let summary = (error as? PostgresError)?.summary ?? "\(error)"
+                    logger.warning("Postgres is waited for", metadata: ["reason": "\(summary)"])
+                    if summary != "\(error)" {
+                        logger.debug("Why Postgres is waited for", metadata: ["reason": "\(error)"])
+                    }
                 }
                 lastFailure = "\(error)"
                 board.set(.waiting, reason: "\(error)")

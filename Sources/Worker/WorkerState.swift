@@ -13,6 +13,9 @@ public struct WorkerState: Codable, Hashable, Sendable {
         public var losesChanges: Bool
         /// Whether only the worker has seen it, for the catalog shows nothing of it.
         public var isFailure = false
+
+        /// What is wrong, for logs: what a capture failed of may quote a row's values.
+        var summary: String { isFailure ? "the capture of \(table) fails: see 'unstale status'" : reason }
     }
 
     /// Why the target is waited for; nil: it is not.

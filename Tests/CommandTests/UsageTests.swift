@@ -17,6 +17,22 @@ import Testing
         #expect(outcome.errors == [])
     }
 
+    /// Shells take the completions, and they know each command.
+    @Test(arguments: ["bash", "zsh", "fish"]) func completions(shell: String) async throws {
+        let outcome = try await unstale("--generate-completion-script", shell)
+        #expect(outcome.code == 0 && outcome.errors == [])
+        for command in Self.commands { #expect(outcome.output.contains(command[0])) }
+        for word in ["coverage", "--sample", "--log-level"] {
+            #expect(outcome.output.contains(word.drop { $0 == "-" }))
+        }
+        let isInstalled = try await command("sh", ["-c", "command -v \(shell) || true"]) != ""
+        guard isInstalled else { return }
+        try await withFolder { folder in
+            try write(outcome.output, to: folder + "/completions")
+            try await command(shell, ["-n", folder + "/completions"])
+        }
+    }
+
     @Test func help() async throws {
         for arguments in [["--help"], ["-h"], ["help"], []] {
             let program = try Program(arguments)

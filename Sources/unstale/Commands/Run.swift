@@ -5,7 +5,9 @@ import Delivery
 import Glibc
 import Logging
 import Postgres
+import Rules
 import ServiceLifecycle
+import UnixSignals
 import Worker
 
 struct Run: AsyncParsableCommand {
@@ -38,8 +40,8 @@ struct Run: AsyncParsableCommand {
     var watch = false
 
     func run() async throws {
-        // Whoever says that the rules have changed before they are read the first time is not to end us.
-        signal(SIGHUP, SIG_IGN)
+        // Whoever says that the rules have changed, or the log level is to, before we listen is not to end us.
+        for number in [SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
         var flags = capture.flags.merging(adminOptions.flags) { $1 }
         if watch { flags["watch"] = "true" }
         flags["grace.period"] = gracePeriod
@@ -47,7 +49,10 @@ struct Run: AsyncParsableCommand {
         if fence { flags["fence"] = "true" }
         let settings = try await Settings(options, flags)
         let rules = try settings.rules()
-        let logger = try settings.logger()
+        let log = try settings.log()
+        let logger = log.logger("unstale")
+        defer { log.flush() }
+        let signals = await UnixSignalsSequence(trapping: LogLevelSignals.signals)
         let admin = try settings.admin()
         let metrics = PrometheusMetrics()
         // Before there is anything that counts.
@@ -72,28 +77,31 @@ struct Run: AsyncParsableCommand {
             "Starting",
             metadata: [
                 "version": "\(Unstale.configuration.version)", "rules": "\(rules.rules.count)",
-                "redis": "\(redis)",
+                "files": "\(Self.files(of: rules))", "redis": "\(redis)",
             ])
         let service = Worker(
             rules: rules.rules, settings: worker, redis: redis, targetOptions: target, logger: logger)
         let reload = RulesReload(
             settings: settings, worker: service, watches: try settings.truth("watch"), logger: logger)
+        // In the opposite order they are told to stop.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: log),
+            .init(service: LogLevelSignals(signals, log: log)),
             .init(service: reload),
             .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
         ]
         if let admin {
             let source = AdminSource(
                 service, version: Unstale.configuration.version, postgres: worker.postgres, metrics: metrics,
-                logLevel: { logger.logLevel },
+                logLevel: { log.levels.level },
                 setLogLevel: { level in
-                    var copy = logger  // they share it
-                    copy.logLevel = level
+                    log.levels.set(level)
+                    log.changed(to: level)
                 })
             let server = AdminServer(admin, source: source, logger: logger)
             try await server.open()
             // It ends last, so that it can be seen how the worker ends.
-            services.insert(.init(service: server), at: 0)
+            services.insert(.init(service: server), at: 1)
         }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -101,5 +109,11 @@ struct Run: AsyncParsableCommand {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.notice("Stopped")
+    }
+
+    /// The files that the rules are in, or how many, where they would make the line long.
+    private static func files(of rules: RuleSet) -> String {
+        let files = Set(rules.rules.map(\.location.file)).sorted()
+        return files.count <= 4 ? files.joined(separator: ", ") : "\(files.count) files"
     }
 }

@@ -65,7 +65,8 @@ struct RulesReload: Service, CustomStringConvertible {
         } catch let error as RulesError {
             throw error
         } catch {
-            logger.info("The rules could not be held against the database", metadata: ["reason": "\(error)"])
+            let reason = (error as? PostgresError)?.summary ?? "\(error)"
+            logger.info("The rules could not be held against the database", metadata: ["reason": "\(reason)"])
         }
     }
 }

@@ -5,6 +5,7 @@ import Logging
 import Postgres
 import Redis
 import Rules
+import Worker
 
 /// The settings of one command: flags, then `UNSTALE_…` environment variables, then the `--config` file.
 struct Settings {
@@ -128,11 +129,9 @@ struct Settings {
     }
 
     /// The log, to stderr.
-    func logger() throws(Failure) -> Logger {
+    func log() throws(Failure) -> LogOutput {
         let level = try choice("log.level", default: Logger.Level.info)
         let format = try choice("log.format", default: LogFormat.text)
-        var logger = Logger(label: "unstale") { SharedLevelHandler(format.handler($0)) }
-        logger.logLevel = level
-        return logger
+        return LogOutput(format, levels: LogLevelSwitch(level), write: printError)
     }
 }

@@ -17,13 +17,6 @@ public struct RulesDiagnostic: Error, Hashable, Sendable, CustomStringConvertibl
     /// One line, whatever the rules file contains: `file:line:col: error: message; did you mean 'x'?`.
     public var description: String {
         let question = suggestion.map { "; did you mean '\($0)'?" } ?? ""
-        let line = "\(location): error: \(message)\(question)"
-        return line.unicodeScalars.reduce(into: "") { text, scalar in
-            if scalar.properties.generalCategory == .control {
-                text += scalar.escaped(asASCII: true)
-            } else {
-                text.unicodeScalars.append(scalar)
-            }
-        }
+        return "\(location): error: \(message)\(question)".escaped
     }
 }

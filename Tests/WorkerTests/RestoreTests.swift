@@ -73,7 +73,7 @@ import Testing
             try await site.withWorker(settings: ["CHECK_INTERVAL": "200ms"]) { worker in
                 if start == 1 {
                     try await worker.wait(
-                        for: "warning unstale: [Worker] The cursor is about another database")
+                        for: "[warning] The cursor is about another database")
                     try await eventually("all users gone") {
                         try await site.cache().entries().keys.map(\.description) == ["other:1"]
                     }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Logging
+import Rules
 
 /// How log lines look.
 public enum LogFormat: String, CaseIterable, Sendable {
@@ -14,10 +15,10 @@ public enum LogFormat: String, CaseIterable, Sendable {
         switch self {
         case .text:
             let day = stamp.replacing("T", with: " ", maxReplacements: 1)
-            var line = "\(day) [\(entry.level)] \(Self.escaped(entry.message))"
+            var line = "\(day) [\(entry.level)] \(entry.message.escaped)"
             if let repeated { line += " (repeated \(repeated.count) times in \(repeated.seconds) s)" }
             for (key, value) in entry.metadata.sorted(by: { $0.key < $1.key }) {
-                line += " \(Self.escaped(key))=\(Self.quoted(value))"
+                line += " \(key.escaped)=\(Self.quoted(value))"
             }
             return line
         case .json:
@@ -41,27 +42,20 @@ public enum LogFormat: String, CaseIterable, Sendable {
         let isWord =
             !value.isEmpty
             && value.unicodeScalars.allSatisfy { scalar in
-                !scalar.properties.isWhitespace && !isUnsafe(scalar) && scalar != "\"" && scalar != "="
+                !scalar.properties.isWhitespace && !scalar.isUnsafe && scalar != "\"" && scalar != "="
                     && scalar != "\\"
             }
-        return isWord ? value : "\"" + escaped(value, isQuoted: true) + "\""
+        return isWord ? value : "\"" + escapedInQuotes(value) + "\""
     }
 
-    private static func escaped(_ text: String, isQuoted: Bool = false) -> String {
-        text.unicodeScalars.reduce(into: "") { result, scalar in
-            if isUnsafe(scalar) || isQuoted && (scalar == "\"" || scalar == "\\") {
+    /// The text between quotation marks.
+    private static func escapedInQuotes(_ value: String) -> String {
+        value.unicodeScalars.reduce(into: "") { result, scalar in
+            if scalar.isUnsafe || scalar == "\"" || scalar == "\\" {
                 result += scalar.escaped(asASCII: true)
             } else {
                 result.unicodeScalars.append(scalar)
             }
-        }
-    }
-
-    /// Whether it could make text look like other text than it is.
-    private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .control, .lineSeparator, .paragraphSeparator: true
-        default: scalar.properties.isBidiControl
         }
     }
 }

@@ -50,9 +50,11 @@ import Testing
 
     /// Whatever keys come: each is in a family whose pattern matches it, their counts add up, and their order
     /// means nothing.
-    @Test func everyKeyIsInAFamily() {
+    @Test func everyKeyIsInAFamily() async {
         var random = SeededGenerator()
-        for _ in 0..<2000 {
+        for _ in 0..<400 {
+            // There are few threads, and others' deadlines.
+            await Task.yield()
             let keys = Set((0..<Int.random(in: 1...60, using: &random)).map { _ in randomKey(&random) })
             var families = KeyFamilies()
             for key in keys { families.add(key) }
@@ -77,17 +79,17 @@ import Testing
     }
 
     /// A tree that must stay small: nothing is lost, and it does.
-    @Test(arguments: [8, 100, 2000]) func boundedMemory(nodeLimit: Int) {
+    @Test(arguments: [8, 1000]) func boundedMemory(nodeLimit: Int) {
         var random = SeededGenerator()
         var families = KeyFamilies(nodeLimit: nodeLimit)
-        for number in 0..<30_000 {
+        for number in 0..<12_000 {
             families.add(number % 2 == 0 ? randomKey(&random) : Array("user:\(number):cart".utf8))
         }
         let found = families.families
-        #expect(found.reduce(0) { $0 + $1.count } == 30_000, "seed \(random.seed)")
+        #expect(found.reduce(0) { $0 + $1.count } == 12_000, "seed \(random.seed)")
         #expect(found.count <= nodeLimit / 4, "seed \(random.seed): \(found.count)")
-        if nodeLimit == 2000 {
-            #expect(found.first.map { $0.count >= 15_000 && $0.shape.hasPrefix("user:") } ?? false, "\(found)")
+        if nodeLimit == 1000 {
+            #expect(found.first.map { $0.count >= 6_000 && $0.shape.hasPrefix("user:") } ?? false, "\(found)")
         }
     }
 

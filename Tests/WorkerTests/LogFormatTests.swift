@@ -48,7 +48,7 @@ import Testing
             }
             return text
         }
-        for _ in 0..<3_000 {
+        for _ in 0..<1_000 {
             let entry = LogEntry(level: .info, message: text(), metadata: ["k" + text(): text(), "k2": text()])
             let line = LogFormat.text.line(entry, at: time)
             #expect(line.utf8.starts(with: "2025-11-21 16:10:05.250Z [info] ".utf8))

@@ -36,7 +36,7 @@ for name, service in services.items():
         has_check = "healthcheck" in services[other] or other == "unstale"  # that one's is in the Dockerfile
         expect(condition["condition"] != "service_healthy" or has_check, f"{name}: {other} is never healthy")
     for port in service.get("ports", []):
-        expect(port.startswith("127.0.0.1:"), f"{name}: {port} is open to others")
+        expect(str(port).startswith("127.0.0.1:"), f"{name}: {port} is open to others")
 for name in ("install", "unstale"):
     service = services[name]
     expect(service["read_only"] and service["cap_drop"] == ["ALL"], f"{name} may write or has capabilities")

@@ -7,6 +7,9 @@ public struct KeyScan {
     private var pace: SweepPace
     private var cursor: [UInt8]? = ScanPage.edge
     private static let deadline = Duration.seconds(5)
+    /// So few keys take Redis a fraction of a millisecond. Where we are the ones who are slow, round trips say nothing.
+    private static let smallestCount = 100
+    private static let longestRest = Duration.milliseconds(20)
 
     /// Begins on a connection that is asked for nothing else meanwhile.
     public init(_ connection: RedisConnection, options: SweepOptions = .init()) async throws(RedisError) {
@@ -24,7 +27,7 @@ public struct KeyScan {
     /// The next keys, perhaps none, and about no more than `limit`; nil at the end. Rests before it returns.
     public mutating func next(limit: Int = .max) async throws -> [[UInt8]]? {
         guard let cursor else { return nil }
-        let count = max(10, min(pace.count, limit))
+        let count = max(Self.smallestCount, min(pace.count, limit))
         let scan = RedisCommand("SCAN", [cursor, Array("COUNT".utf8), Array("\(count)".utf8)])
         let start = ContinuousClock.now
         let reply = try await connection.send(scan, deadline: Self.deadline)
@@ -37,7 +40,7 @@ public struct KeyScan {
         }
         let end = ContinuousClock.now
         self.cursor = page.cursor == ScanPage.edge ? nil : page.cursor
-        let rest = pace.scanned(in: end - start)
+        let rest = min(Self.longestRest, pace.scanned(in: end - start))
         if self.cursor != nil { try await Task.sleep(until: end + rest) }
         return page.keys
     }

@@ -124,23 +124,23 @@ import Testing
     }
 
     /// More than a few, of many shapes, while keys come and go: SCAN returns some twice when a table shrinks.
-    @Test(.timeLimit(.minutes(2))) func manyKeys() async throws {
+    @Test(.timeLimit(.minutes(3))) func manyKeys() async throws {
         try await withShop { shop, redis in
-            try await redis.cli("debug", "populate", "300000", "page")
+            try await redis.cli("debug", "populate", "100000", "page")
             let text = """
-                for i = 1, 50000 do redis.call('set', 'u:' .. i .. ':' .. (i % 3 == 0 and 'cart' or 'name'), '')
+                for i = 1, 20000 do redis.call('set', 'u:' .. i .. ':' .. (i % 3 == 0 and 'cart' or 'name'), '')
                 redis.call('set', 'w' .. redis.sha1hex(i), '') end
                 """
             try await redis.cli("eval", text, "0")
             let report = try await report(shop, "--all")
-            #expect(report.keys.examined == 400_000 && report.keys.isExact && !report.keys.isSample)
-            #expect(report.keys.inRedis == 400_000)
+            #expect(report.keys.examined == 140_000 && report.keys.isExact && !report.keys.isSample)
+            #expect(report.keys.inRedis == 140_000)
             let families = report.families.map { "\($0.keys) \($0.shape)" }
             #expect(
-                families.prefix(2) == ["300000 page:{n}", "50000 w*"] || families.contains("300000 page:{n}"),
+                families.prefix(2) == ["100000 page:{n}", "20000 w*"] || families.contains("100000 page:{n}"),
                 "\(families)")
-            #expect(families.contains("16666 u:{n}:cart") && families.contains("33334 u:{n}:name"), "\(families)")
-            #expect(report.families.reduce(0) { $0 + $1.keys } == 400_000)
+            #expect(families.contains("6666 u:{n}:cart") && families.contains("13334 u:{n}:name"), "\(families)")
+            #expect(report.families.reduce(0) { $0 + $1.keys } == 140_000)
         }
     }
 
@@ -188,7 +188,7 @@ import Testing
     /// On a terminal there is a progress bar, and nothing is left of it.
     @Test(arguments: [false, true]) func progress(isPlain: Bool) async throws {
         try await withShop { shop, redis in
-            try await redis.cli("debug", "populate", "200000", "page")
+            try await redis.cli("debug", "populate", "50000", "page")
             let environment = shop.environment.merging(isPlain ? ["NO_COLOR": "1"] : [:]) { $1 }
             let variables = environment.map { "\($0)='\($1)'" } + ["TERM=xterm"]
             let program = try Program.executable
@@ -198,7 +198,7 @@ import Testing
             #expect(output.contains("\rlooking at keys ["), "\(output)")
             #expect(output.contains("\u{1b}[36m") == !isPlain)
             let last = try #require(output.split(separator: "\r\u{1b}[K").last)
-            #expect(last.hasPrefix("keys: 200,000"), "\(output)")
+            #expect(last.hasPrefix("keys: 50,000"), "\(output)")
         }
     }
 

@@ -12,7 +12,10 @@ import Testing
         let before = admin.followers
         let connection = try admin.connect(receiveBuffer: receiveBuffer)
         connection.send(Self.request)
-        try await eventually("a follower") { admin.followers == before + 1 }
+        try await eventually("a follower") {
+            connection.flush()
+            return admin.followers == before + 1
+        }
         return connection
     }
 
@@ -79,7 +82,10 @@ import Testing
             admin.flood(10_000)
             let idle = try admin.connect(receiveBuffer: 4096)
             idle.send(Self.request)
-            try await eventually("changes taken") { admin.taken > 10 }
+            try await eventually("changes taken") {
+                idle.flush()
+                return admin.taken > 10
+            }
             #expect(try await admin.get("/livez").status == 200)
             try await eventually(within: .seconds(20), "the cut") { admin.gone == 1 }
             #expect(admin.taken < 200)

@@ -3,6 +3,7 @@ import Glibc
 /// A TCP connection to a port of this machine, by which a test sends whatever bytes it likes, as slowly as it likes.
 public final class RawConnection {
     private let descriptor: Int32
+    private var outgoing: [UInt8] = []
     /// All that has come so far.
     public private(set) var received = ""
     /// Whether the other end has closed the connection.
@@ -15,6 +16,8 @@ public final class RawConnection {
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
+        // Nothing here may hold up a thread that the server under test could need.
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
@@ -24,37 +27,37 @@ public final class RawConnection {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard result == 0 else {
+        // With all connections in use it takes until one of them goes.
+        guard result == 0 || errno == EINPROGRESS else {
             let reason = String(cString: strerror(errno))
             close(descriptor)
             throw TestError("connecting to port \(port): \(reason)")
         }
-        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     }
 
     deinit { close(descriptor) }
 
-    /// Sends text; a peer that is gone counts as one that takes nothing.
+    /// Sends text, as far as that is possible now, and the rest while something is waited for.
     public func send(_ text: String) {
-        let bytes = Array(text.utf8)
-        var start = 0
-        while start < bytes.count {
-            let count = bytes[start...].withUnsafeBytes {
+        outgoing += text.utf8
+        flush()
+    }
+
+    /// Sends on; a peer that is gone counts as one that takes everything.
+    public func flush() {
+        while !outgoing.isEmpty {
+            let count = outgoing.withUnsafeBytes {
                 Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            if count < 0, errno == EAGAIN {
-                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                guard poll(&waiting, 1, 5_000) == 1 else { return }
-                continue
-            }
-            guard count > 0 else { return }
-            start += count
+            if count < 0, errno == EAGAIN { return }
+            outgoing.removeFirst(count < 0 ? outgoing.count : count)
         }
     }
 
     /// Takes what has come.
     private func receive() {
         var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        flush()
         while !isClosed {
             let count = recv(descriptor, &bytes, bytes.count, 0)
             if count < 0, errno == EAGAIN { return }

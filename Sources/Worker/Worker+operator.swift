@@ -57,7 +57,8 @@ extension Worker {
         totals.keysSwept = sweeper.statistics.keysMatched
         return TargetReport(
             name: settings.target, redis: "\(target.url)", state: TargetReport.State(target.state),
-            reason: monitor.pausedReason, isHeld: target.isHeld, lagSeconds: lag / .seconds(1), backlog: backlog,
+            reason: monitor.pausedReason, isHeld: target.isHeld, lagSeconds: lag / .seconds(1),
+            slowestSeconds: freshness.slowest / .seconds(1), backlog: backlog,
             retrying: letters.retrying, deadLetters: letters.dead, totals: totals, rules: lines,
             rewarms: generation.rewarmer.statistics)
     }

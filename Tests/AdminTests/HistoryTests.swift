@@ -5,10 +5,13 @@ import Testing
 
 /// The last quarter of an hour.
 @Suite struct HistoryTests {
-    private func report(changes: Int, lag: Double = 0, backlog: Int = 0) -> [TargetReport] {
+    private func report(
+        changes: Int, lag: Double = 0, slowest: Double = 0, backlog: Int = 0
+    ) -> [TargetReport] {
         var report = AdminPort.status().targets[0]
         report.totals.changes = changes
         report.lagSeconds = lag
+        report.slowestSeconds = slowest
         report.backlog = backlog
         return [report]
     }
@@ -23,6 +26,13 @@ import Testing
         #expect(
             history.report.targets["default"]
                 == [.init(at: 1_000, lagSeconds: 0.9, backlog: 40, changesPerSecond: 10)])
+    }
+
+    /// What is served between two looks was never seen waiting.
+    @Test func aPointHasTheSlowestThatWasServed() {
+        var history = History()
+        for second in 1_000..<1_006 { history.add(report(changes: 0, lag: 0.1, slowest: 0.3), at: second) }
+        #expect(history.report.targets["default"]?.map(\.lagSeconds) == [0.3])
     }
 
     @Test func aQuarterOfAnHourAndNoMore() throws {

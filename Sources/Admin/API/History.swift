@@ -45,7 +45,7 @@ struct History {
                 target.current = Self.point(slot)
                 target.changesBefore = changes
             }
-            target.current.lagSeconds = max(target.current.lagSeconds, report.lagSeconds)
+            target.current.lagSeconds = max(target.current.lagSeconds, report.lagSeconds, report.slowestSeconds)
             target.current.backlog = max(target.current.backlog, report.backlog)
             targets[report.name] = target
         }

@@ -15,8 +15,10 @@ final class Freshness: Sendable {
         var unserved: [Int: (oldest: ServerTime, records: Int)] = [:]
         var lastNumber = 0
         var unread = 0
+        var slowest = SlowestLately()
     }
 
+    private let start = ContinuousClock.now
     private let state = Mutex(State())
     private let lag: Metrics.Timer
 
@@ -69,8 +71,17 @@ final class Freshness: Sendable {
             lag.record(duration: age)
             worst = max(worst ?? age, age)
         }
+        if let worst { state.withLock { $0.slowest.add(worst, at: second(now)) } }
         return worst
     }
+
+    /// The longest that a change took of those that were served in this second or in the one before.
+    var slowest: Duration {
+        let second = second(.now)
+        return state.withLock { $0.slowest.value(at: second) }
+    }
+
+    private func second(_ now: ContinuousClock.Instant) -> Int64 { start.duration(to: now).components.seconds }
 
     /// Records that were read and are not served.
     var unserved: Int { state.withLock { $0.unserved.values.reduce(0) { $0 + $1.records } } }

@@ -60,6 +60,8 @@ public struct TargetReport: Sendable, Codable {
     public var isHeld: Bool
     /// Seconds since the oldest change that is not served yet was committed; 0: there is none.
     public var lagSeconds: Double
+    /// The longest that a change took which was served within the last second or so, from its commit; 0: none was.
+    public var slowestSeconds = 0.0
     /// Records that are not served yet.
     public var backlog: Int
     /// Failed actions that are tried again.
@@ -82,6 +84,7 @@ public struct TargetReport: Sendable, Codable {
         try container.encode(reason, forKey: .reason)
         try container.encode(isHeld, forKey: .isHeld)
         try container.encode(lagSeconds, forKey: .lagSeconds)
+        try container.encode(slowestSeconds, forKey: .slowestSeconds)
         try container.encode(backlog, forKey: .backlog)
         try container.encode(retrying, forKey: .retrying)
         try container.encode(deadLetters, forKey: .deadLetters)

@@ -136,7 +136,8 @@ class Browser:
         """Makes it another screen."""
         self.emulate("setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.emulate("setEmulatedMedia", features=[scheme])
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self.emulate("setEmulatedMedia", features=[scheme, still])
 
     def screenshot(self, file: Path) -> None:
         file.write_bytes(base64.b64decode(self.command("GET", "/screenshot")))

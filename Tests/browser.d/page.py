@@ -47,6 +47,11 @@ class Page:
         """
         return self.browser.run(script, name)
 
+    def choose(self, css: str, name: str) -> None:
+        """Chooses from a list."""
+        (option,) = [option for option in self.browser.all(f"{css} option") if option.text == name]
+        option.click()
+
     def press(self, button: str, token: str | None = None, inside: str = "main") -> None:
         """Presses a button, and types the token into what opens then."""
         self.browser.button(button, inside).click()

@@ -54,12 +54,12 @@ def main(file: Path) -> None:
     with tempfile.TemporaryDirectory(dir=os.environ["UNSTALE_TEST_DIR"]) as folder, \
             Site(Path(folder), schema, rules) as site, Browser(Path(folder)) as browser:
         write(site, SECONDS - 70, burst=True)
-        browser.look(width=1120, height=1000)
+        browser.look(width=1040, height=930)
         browser.open(site.url)
         # The lines of the rules are drawn from what the page itself has seen.
         write(site, 70)
         for dark, name in [(False, file), (True, file.with_stem(f"{file.stem}-dark"))]:
-            browser.look(width=1120, height=1000, dark=dark)
+            browser.look(width=1040, height=930, dark=dark)
             browser.screenshot(name)
 
 

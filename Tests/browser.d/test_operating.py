@@ -121,10 +121,20 @@ def test_replays(page, site):
 
 
 def test_the_log_level(page, site):
-    page.choose("#level", "debug")
+    def hold_for_a_moment() -> str:
+        """What is logged of it."""
+        begun = site.log.stat().st_size
+        page.press("Pause delivery")
+        page.wait_for("#headline", "Delivery is held")
+        page.press("Resume")
+        page.wait_for("#headline", FRESH)
+        return site.log.read_text()[begun:]
+
+    page.choose("#level", "error")
     page.answer(TOKEN)
-    page.wait_for("#level-note", "logs debug")
-    assert site.status()["logLevel"] == "debug"
+    page.wait_for("#level-note", "logs error")
+    assert site.status()["logLevel"] == "error"
+    assert "Paused by an operator" not in hold_for_a_moment()
     page.choose("#level", "info")
     page.wait_for("#level-note", "logs info")
-    assert site.status()["logLevel"] == "info"
+    assert "Paused by an operator" in hold_for_a_moment()

@@ -15,6 +15,7 @@ final class AdminPort: Sendable {
     private let port = Mutex(0)
     private let present = Mutex(AdminPort.status())
     private let orderLog = Mutex<[Bool]>([])
+    private let level = Mutex(Logger.Level.info)
     /// Bytes of each change in an endless feed; 0: it tells what the test tells.
     private let flooding = Mutex(0)
     private let takings = Mutex(0)
@@ -70,7 +71,8 @@ final class AdminPort: Sendable {
             })
         return AdminSource(
             worker, version: "1.2.3", postgres: PostgresSettings(connection: "host=127.0.0.1 port=1"),
-            metrics: metrics, logLevel: { .info })
+            metrics: metrics, logLevel: { self.level.withLock { $0 } },
+            setLogLevel: { level in self.level.withLock { $0 = level } })
     }
 
     private func endless(_ padding: Int) -> AsyncStream<RecentChanges.News> {

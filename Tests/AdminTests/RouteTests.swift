@@ -188,6 +188,8 @@ import Testing
             #expect(try await post("/api/replay", #"{"since":"1m","rule":"nobody"}"#).status == 404)
             #expect(try await post("/api/dead-letters/x/redrive", "").status == 404)
             #expect(try await post("/api/log-level", #"{"level":"loud"}"#).status == 400)
+            #expect(try await post("/api/log-level", #"{"level":"debug"}"#).status == 200)
+            #expect(try await admin.get("/api/status").body.contains(#""logLevel":"debug""#))
             admin.set { $0.state = .standingBy }
             let standby = try await post("/api/pause", "")
             #expect(standby.status == 503 && standby.body.contains("does not lead"))

@@ -110,7 +110,10 @@ import Testing
                 try await captured.install(workerRole: role)
                 let worker = try await captured.database.connect(as: role)
                 for sql in [
-                    "INSERT INTO unstale.outbox DEFAULT VALUES", "DELETE FROM unstale.outbox",
+                    "INSERT INTO unstale.outbox (capture, op, rules, xid) VALUES (1, 't', -1, '3')",
+                    "INSERT INTO unstale.outbox (capture, op, rules, at) VALUES (1, 't', -1, now())",
+                    "INSERT INTO unstale.outbox (slot, capture, op, rules) VALUES (0, 1, 't', -1)",
+                    "INSERT INTO unstale.outbox_0 (capture, op, rules) VALUES (1, 't', -1)", "DELETE FROM unstale.outbox",
                     "UPDATE unstale.outbox SET op = 'a'",
                     "TABLE items", "TABLE \"Private Data\".\"The Orders\"", "INSERT INTO items VALUES (1)",
                     "TRUNCATE unstale.captures",

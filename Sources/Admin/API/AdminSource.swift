@@ -25,13 +25,13 @@ public struct AdminSource: Sendable {
     var metrics: PrometheusMetrics
     /// What is logged at least.
     var logLevel: @Sendable () -> Logger.Level
-    /// Changes that; nil: it can't be changed.
-    var setLogLevel: (@Sendable (Logger.Level) -> Void)?
+    /// Changes that.
+    var setLogLevel: @Sendable (Logger.Level) -> Void
 
     /// A worker, and what is about it.
     public init(
         _ worker: Worker, version: String, postgres: PostgresSettings, metrics: PrometheusMetrics,
-        logLevel: @escaping @Sendable () -> Logger.Level, setLogLevel: (@Sendable (Logger.Level) -> Void)? = nil
+        logLevel: @escaping @Sendable () -> Logger.Level, setLogLevel: @escaping @Sendable (Logger.Level) -> Void
     ) {
         let asked = Asked(
             status: { worker.status }, changes: { worker.changes.all }, follow: { worker.changes.follow() },
@@ -42,7 +42,7 @@ public struct AdminSource: Sendable {
 
     init(
         _ worker: Asked, version: String, postgres: PostgresSettings, metrics: PrometheusMetrics,
-        logLevel: @escaping @Sendable () -> Logger.Level, setLogLevel: (@Sendable (Logger.Level) -> Void)? = nil
+        logLevel: @escaping @Sendable () -> Logger.Level, setLogLevel: @escaping @Sendable (Logger.Level) -> Void
     ) {
         self.worker = worker
         self.version = version

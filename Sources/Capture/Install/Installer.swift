@@ -107,6 +107,7 @@ public struct Installer: Sendable {
                 """
                 SELECT has_schema_privilege($1, 'unstale', 'USAGE') AND has_table_privilege($1, 'unstale.dead_letters', 'DELETE')
                     AND has_table_privilege($1, 'unstale.outbox_0', 'TRUNCATE')
+                    AND has_column_privilege($1, 'unstale.outbox', 'detail', 'INSERT')
                 """, [.text(role)], doing: "reading the rights of \(role)")
             hasSchema = rows.first?.bool(0) ?? false
         }

@@ -99,7 +99,8 @@ enum Schema {
         return """
             GRANT USAGE ON SCHEMA unstale TO \(role);
             GRANT SELECT ON unstale.installation, unstale.captures TO \(role);
-            GRANT SELECT, INSERT ON unstale.outbox TO \(role);
+            -- INSERT is for replaying; which transaction wrote a record, and when, nobody may make up.
+            GRANT SELECT, INSERT (capture, op, rules, old, new, detail) ON unstale.outbox TO \(role);
             GRANT SELECT, TRUNCATE ON \(slots) TO \(role);
             GRANT SELECT, INSERT, UPDATE ON unstale.targets TO \(role);
             GRANT SELECT, INSERT, UPDATE, DELETE ON unstale.dead_letters TO \(role);

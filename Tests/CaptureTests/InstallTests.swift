@@ -1,5 +1,6 @@
 import Postgres
 import Rules
+import Synchronization
 import TestSupport
 import Testing
 
@@ -172,8 +173,12 @@ import Testing
         try await Captured.with(Self.tables + "INSERT INTO items VALUES (1, 'a', 0)", rules: Self.both) {
             (captured) async throws in
             let writer = try await captured.database.connect()
+            // Of a statement that was cancelled nobody would know whether it was committed after all.
+            let isOver = Mutex(false)
             let writing = Task {
-                for count in 1... {
+                var count = 0
+                while !isOver.withLock({ $0 }) {
+                    count += 1
                     _ = try await writer.query(
                         "UPDATE items SET name = $1", [.integer(count)], doing: "writing")
                 }
@@ -183,8 +188,8 @@ import Testing
                 let steps = try await captured.install(.items(Self.items.replacing("[name]", with: columns)))
                 #expect(!steps.isEmpty)
             }
-            writing.cancel()
-            _ = await writing.result
+            isOver.withLock { $0 = true }
+            try await writing.value
             let written = try await captured.owner.value("SELECT name FROM items")
             #expect(try await captured.read().changes.count == Int(try #require(written)))
         }

@@ -117,7 +117,9 @@ import Testing
             try await site.change(9...9)
             try await site.waitUntilGone([9])
             try await site.expectUntouched(Set(1...200).subtracting([9]))
-            #expect(worker.count("The capture had a gap") == 1)
+            // Where it took a while until the trigger was back, what had been missed by then was made good before.
+            let most = moment == .seen ? 2 : 1
+            #expect((1...most).contains(worker.count("The capture had a gap")))
             #expect(try await worker.terminate() == 0)
         }
     }

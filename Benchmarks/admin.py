@@ -1,5 +1,6 @@
 """What it costs to look on: the admin port, scraped once a second; and an hour under load."""
 
+import multiprocessing
 import socket
 import statistics
 import subprocess
@@ -27,27 +28,31 @@ rules:
 
 
 class Scraper:
-    """Asks for the metrics and the status once a second."""
+    """Asks for the metrics and the status once a second, in a process of its own: a thread would hold up who measures."""
 
     def __init__(self, port):
         self.port = port
-        self.seconds = []
-        self.bytes = 0
-        self.is_over = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
+        self.is_over = multiprocessing.Event()
+        self.results = multiprocessing.SimpleQueue()
+        self.process = multiprocessing.Process(target=self.run, daemon=True)
+        self.process.start()
 
     def run(self):
+        seconds = []
         while not self.is_over.wait(1):
             start = time.perf_counter()
             for path in ("/metrics", "/api/status"):
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-                    self.bytes = len(answer.read())
-            self.seconds.append(time.perf_counter() - start)
+                    answer.read()
+            seconds.append(time.perf_counter() - start)
+        self.results.put(seconds)
 
     def stop(self):
+        """How long each took."""
         self.is_over.set()
-        self.thread.join()
+        seconds = self.results.get()
+        self.process.join()
+        return seconds
 
 
 def free_port():
@@ -104,14 +109,14 @@ class Admin:
                 time.sleep(1)
                 samples.append((time.monotonic() - start, status(process.pid, "RssAnon")))
         used = (cpu_seconds(process.pid) - before) / (time.monotonic() - start)
-        scraper.stop()
+        scrapes = scraper.stop()
         bench.wait_for_last()
         memory = [kibibytes / 1024 for _, kibibytes in samples]
         half = [(seconds / 3600, kibibytes / 1024) for seconds, kibibytes in samples[len(samples) // 2:]]
         slope = statistics.linear_regression(*zip(*half)).slope if len(half) > 1 else 0
         print(f"soak, {minutes:g} min at 2,000/s  anonymous memory {memory[0]:.1f} MiB at first, {memory[len(memory) // 2]:.1f} "
               f"half-way, {memory[-1]:.1f} at last, {max(memory):.1f} at most; second half {slope:+.2f} MiB an hour; "
-              f"CPU {used * 100:.1f} % of a core; a scrape takes {statistics.median(scraper.seconds) * 1000:.1f} ms")
+              f"CPU {used * 100:.1f} % of a core; a scrape takes {statistics.median(scrapes) * 1000:.1f} ms")
         stop(process)
 
     def cache_some(self):

@@ -390,12 +390,3 @@ public actor PostgresConnection {
     /// Shuts the socket: every later call fails as disconnected.
     private func close() { shutdown(PQsocket(handle.pointer), Int32(SHUT_RDWR)) }
 }
-
-extension PostgresError {
-    var asDisconnected: PostgresError { with(.disconnected) }
-    var asCancelled: PostgresError { with(.cancelled) }
-
-    private func with(_ code: Code) -> PostgresError {
-        PostgresError(code: code, message: message, plainMessage: plainMessage, doing: doing)
-    }
-}

@@ -69,3 +69,12 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
             || sqlState == "25006"
     }
 }
+
+extension PostgresError {
+    var asDisconnected: PostgresError { with(.disconnected) }
+    var asCancelled: PostgresError { with(.cancelled) }
+
+    private func with(_ code: Code) -> PostgresError {
+        PostgresError(code: code, message: message, plainMessage: plainMessage, doing: doing)
+    }
+}

@@ -34,9 +34,13 @@ extension Serving {
     private func plan(_ batch: Batch, _ planner: Planner) -> Plan {
         var plan = planner.plan(batch.changes)
         for (scope, changes) in batch.replayed where scope.target ?? settings.target == settings.target {
-            let rule = scope.rule.map { name in planner.rules.firstIndex { $0.name.value == name } }
+            guard let name = scope.rule else {
+                plan.merge(planner.plan(changes))
+                continue
+            }
             // A rule that is gone since asks for nothing.
-            if rule != .some(nil) { plan.merge(planner.plan(changes, only: rule ?? nil)) }
+            guard let rule = planner.rules.firstIndex(where: { $0.name.value == name }) else { continue }
+            plan.merge(planner.plan(changes, only: rule))
         }
         return plan
     }

@@ -106,7 +106,7 @@ class Admin:
             start, before, samples = time.monotonic(), cpu_seconds(process.pid), []
             while writers.poll() is None:
                 self.cache_some()
-                time.sleep(1)
+                time.sleep(1)  # the sample's period
                 samples.append((time.monotonic() - start, status(process.pid, "RssAnon")))
         used = (cpu_seconds(process.pid) - before) / (time.monotonic() - start)
         scrapes = scraper.stop()

@@ -133,7 +133,7 @@ class Rewarm:
         while left:
             if time.monotonic() > end:
                 sys.exit(f"{len(left)} entries are still not new after {PATIENCE} s, {left[0]} among them")
-            time.sleep(0.01)
+            time.sleep(0.01)  # until it looks again; PATIENCE is the deadline
             peak = max(peak, status(pid, "RssAnon"))
             sample = left[:: max(1, len(left) // 100)]
             if all(is_new(value) for value in self.cache.mget(sample)):
@@ -165,7 +165,7 @@ class Rewarm:
             for version in range(1, int(rate * self.bench.seconds) + 1):
                 row = random.randint(1, ROWS)
                 while (wait := next_at - time.perf_counter()) > 0:
-                    time.sleep(wait)
+                    time.sleep(wait)  # the load's own pace
                 next_at += 1 / rate
                 connection.execute("UPDATE items SET version = %s WHERE id = %s", (version, row), prepare=True)
                 committed = time.perf_counter()
@@ -211,7 +211,7 @@ class Rewarm:
             target = json.loads(output.stdout)["targets"][0]
             if target["backlog"] == 0:
                 return target["rewarms"]
-            time.sleep(0.1)
+            time.sleep(0.1)  # until it asks again; PATIENCE is the deadline
         sys.exit(f"{target['backlog']} records are not served after {PATIENCE} s")
 
 

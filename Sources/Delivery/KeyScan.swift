@@ -41,6 +41,7 @@ public struct KeyScan {
         let end = ContinuousClock.now
         self.cursor = page.cursor == ScanPage.edge ? nil : page.cursor
         let rest = min(Self.longestRest, pace.scanned(in: end - start))
+        // The pace: the target has the rest of its time for those whom it serves.
         if self.cursor != nil { try await Task.sleep(until: end + rest) }
         return page.keys
     }

@@ -64,6 +64,7 @@ final class RulesInUse: Sendable {
                 do {
                     try await self.waitForNewer(than: generation)
                     generation.rewarmer.stop(within: .seconds(1))
+                    // By then loads have ended by that order, and what they left is deleted. Others serve meanwhile.
                     try await Task.sleep(for: .seconds(3))
                 } catch {}
             }

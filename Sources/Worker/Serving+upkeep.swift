@@ -107,6 +107,7 @@ extension Serving {
                 for letter in due { group.addTask { try await self.retry(letter) } }
                 try await group.waitForAll()
             }
+            // Letters are due by the clock; one that others redrive is found within this time.
             try await Task.sleep(for: due.isEmpty ? .seconds(2) : .milliseconds(500))
         }
     }

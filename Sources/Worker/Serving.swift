@@ -95,6 +95,7 @@ final class Serving: Sendable {
         window.close()
         parts.doorbell.endWait()
         generation.rewarmer.stop(within: min(.seconds(1), grace / 2))
+        // `run()` cancels this when all is done before.
         try await Task.sleep(for: grace)
     }
 

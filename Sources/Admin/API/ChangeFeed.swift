@@ -55,6 +55,7 @@ final class ChangeFeed: Sendable {
         closed.whenComplete { _ in events.finish() }
         try await withThrowingTaskGroup { group in
             group.addTask { try await self.send(self.follow(), to: events) }
+            // Proxies close a connection on which nothing comes.
             group.addTask {
                 while true {
                     try await Task.sleep(for: self.heartbeat)
@@ -76,6 +77,7 @@ final class ChangeFeed: Sendable {
             await events.send(try Self.event(item))
             sent += 1
             guard sent == Self.burst.count else { continue }
+            // The rest of the time that so many events have: nobody reads faster, and each takes work.
             try await Task.sleep(until: start + Self.burst.duration)
             (sent, start) = (0, .now)
         }

@@ -44,6 +44,7 @@ final class DatabaseDesk: Sendable {
     ) async throws -> Value {
         try await withThrowingTaskGroup { group in
             group.addTask { try await body() }
+            // The deadline itself; it is cancelled as soon as there is an answer.
             group.addTask {
                 try await Task.sleep(for: deadline)
                 throw AdminRefusal.busy("Postgres didn't answer within 5 s")

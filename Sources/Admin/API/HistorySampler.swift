@@ -13,6 +13,7 @@ final class HistorySampler: Sendable {
         while !Task.isCancelled {
             let targets = status().targets
             history.withLock { $0.add(targets, at: Int(Date.now.timeIntervalSince1970)) }
+            // The sample's period. What is measured between two looks is kept until the next.
             try? await Task.sleep(for: .seconds(1))
         }
     }

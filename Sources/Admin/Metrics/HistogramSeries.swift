@@ -5,8 +5,10 @@ import Synchronization
 final class HistogramSeries: MetricSeries, RecorderHandler, TimerHandler {
     private let bounds: [Double]
     private let sum = AtomicDouble()
-    /// One for each bound, and one for what is above all of them. It is made in `init` and freed in `deinit`, and what
-    /// it points to is atomic, so any thread may use it.
+    /// One for each bound, and one for what is above all of them. An array can't hold atomics, for they can't be
+    /// copied. Unsafe for the compiler, safe in fact: the pointer is set in `init` and never again, `deinit`, which
+    /// frees the memory, runs when nobody has the series any more, each index is within `bounds`, and what is there is
+    /// atomic.
     private nonisolated(unsafe) let counts: UnsafeMutablePointer<Atomic<Int64>>
 
     /// - Parameter bounds: The buckets' upper bounds, ascending.

@@ -148,6 +148,7 @@ public final class AdminServer: Service, CustomStringConvertible {
             guard !isEnding else { return }
             listener.withLock { $0 = nil }
             do {
+                // Nobody tells when there are descriptors again, and trying without a rest would keep a core busy.
                 try await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
                 try await open()
             } catch let error as AdminError {

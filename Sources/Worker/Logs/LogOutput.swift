@@ -37,6 +37,7 @@ public final class LogOutput: Service {
     public func run() async {
         try? await cancelWhenGracefulShutdown {
             for await _ in self.bell.stream {
+                // What is due is so by the clock. Nothing is looked at while nothing is repeated.
                 while self.sayDue() { try await Task.sleep(for: .seconds(1)) }
             }
         }

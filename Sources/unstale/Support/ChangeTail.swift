@@ -41,6 +41,7 @@ struct ChangeTail: Sendable {
                 throw Failure(
                     .unavailable, "nobody answers at \(url) (\(error.reason)): is the worker run with --admin?")
             }
+            // Between two attempts to reach a worker that is started anew.
             try await Task.sleep(for: .milliseconds(500))
         }
     }

@@ -28,6 +28,7 @@ enum StandardOutput {
         while true {
             var descriptor = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
             if poll(&descriptor, 1, 0) == 1, descriptor.revents & Int16(POLLERR | POLLNVAL) != 0 { return }
+            // A thread that waited in poll() could not be cancelled.
             try await Task.sleep(for: .milliseconds(500))
         }
     }

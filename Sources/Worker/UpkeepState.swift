@@ -41,7 +41,7 @@ struct UpkeepState: Sendable {
             capture.problems.map { problem in
                 WorkerState.Problem(
                     table: problem.table.description, reason: problem.reason,
-                    losesChanges: problem.losesChanges)
+                    losesChanges: problem.losesChanges, command: problem.command)
             } + failing.sorted { $0.table < $1.table }
         let losing = Set(now.filter(\.losesChanges).map(\.table))
         for (table, version) in capture.triggerVersions {

@@ -11,6 +11,8 @@ public struct WorkerState: Codable, Hashable, Sendable {
         public var reason: String
         /// Whether changes of the table may be missing.
         public var losesChanges: Bool
+        /// The command that mends it; nil: there is none.
+        public var command: String?
         /// Whether only the worker has seen it, for the catalog shows nothing of it.
         public var isFailure = false
 

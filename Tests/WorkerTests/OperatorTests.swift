@@ -16,6 +16,7 @@ import Testing
     ) async throws {
         var settings = WorkerSettings(postgres: PostgresSettings(connection: site.database))
         settings.recentChanges = 300
+        settings.captureCheckInterval = .milliseconds(200)
         settings.retry.attempts = 2
         let worker = try Worker(
             rules: RuleSet.load([site.rules]).rules, settings: settings, redis: RedisURL(site.redis),
@@ -139,6 +140,27 @@ import Testing
                 try await eventually("it was served") { worker.changes.all.last?.state == .done }
                 // The safety sweep saw a second ago, at most, that it was not there.
                 #expect(worker.changes.all.last?.lagMilliseconds ?? .infinity < 2_500)
+            }
+        }
+    }
+
+    /// A command is offered where it is all that has to be done.
+    @Test func faults() async throws {
+        try await Site.withUsers { site, _ in
+            try await withWorker(of: site) { worker in
+                let application = try await site.connect()
+                func fault(_ text: String) async throws -> WorkerStatus.Fault {
+                    try await eventually("'\(text)' is degraded") {
+                        worker.status.degraded.contains { $0.reason.contains(text) }
+                    }
+                    return try #require(worker.status.degraded.first { $0.reason.contains(text) })
+                }
+                try await application.sql("ALTER TABLE users DISABLE TRIGGER unstale_update")
+                let disabled = try await fault("is disabled")
+                #expect(disabled.command == "unstale install" && disabled.losesChanges)
+                try await application.sql("ALTER TABLE users RENAME COLUMN id TO number")
+                let gone = try await fault("column 'id'")
+                #expect(gone.command == nil && gone.table == "public.users")
             }
         }
     }

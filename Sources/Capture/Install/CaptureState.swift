@@ -25,6 +25,10 @@ public struct CaptureState: Sendable {
         /// Whether changes of the table may be missing from the outbox: once it is mended, every row counts as
         /// changed.
         public var losesChanges: Bool
+        /// The command that mends it, without anything else to be done before; nil: there is none.
+        public var command: String?
+
+        fileprivate static let install = "unstale install"
     }
 
     /// Reads it. Throws where there is no capture at all.
@@ -83,7 +87,7 @@ public struct CaptureState: Sendable {
             return [
                 Problem(
                     table: table, reason: "table \(table) is not captured: run 'unstale install'",
-                    losesChanges: true)
+                    losesChanges: true, command: Problem.install)
             ]
         }
         var problems: [Problem] = []
@@ -109,7 +113,7 @@ public struct CaptureState: Sendable {
                 Problem(
                     table: table,
                     reason: "the capture of \(table) does not know \(names): run 'unstale install'",
-                    losesChanges: true))
+                    losesChanges: true, command: Problem.install))
         }
         let operations = Set(capture.manifest.conditions.flatMap(\.operations))
         for relation in [table] + shape.descendants {
@@ -126,7 +130,7 @@ public struct CaptureState: Sendable {
                     Problem(
                         table: table,
                         reason: "trigger \(event.triggerName) on \(relation) \(what): run 'unstale install'",
-                        losesChanges: true))
+                        losesChanges: true, command: Problem.install))
             }
         }
         return problems

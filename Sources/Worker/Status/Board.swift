@@ -75,8 +75,7 @@ final class Board: Sendable {
     var degraded: [WorkerStatus.Fault] {
         state.withLock { $0.problems }.map { problem in
             WorkerStatus.Fault(
-                table: problem.table, reason: problem.reason,
-                command: problem.reason.contains("unstale install") ? "unstale install" : nil,
+                table: problem.table, reason: problem.reason, command: problem.command,
                 losesChanges: problem.losesChanges)
         }
     }

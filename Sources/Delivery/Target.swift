@@ -72,6 +72,19 @@ public final class Target: Sendable {
         return work.failures
     }
 
+    /// What keys of our own are called here.
+    var companions: CompanionName { CompanionName(sharesSlot: false) }
+
+    /// Sends groups of commands until none of the replies tells of trouble of the target; a group is sent again as a
+    /// whole then, so its commands must be idempotent. Gives the replies of each group in the order of its commands.
+    func execute(groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]] {
+        var replies = try await execute(groups.flatMap(\.commands))[...]
+        return groups.map { group in
+            defer { replies = replies.dropFirst(group.commands.count) }
+            return Array(replies.prefix(group.commands.count))
+        }
+    }
+
     /// Sends commands until none of the replies tells of trouble of the target; all are sent again then, so they
     /// must be idempotent. Gives the replies in the order of the commands.
     func execute(_ commands: [RedisCommand]) async throws(CancellationError) -> [RedisReply] {

@@ -18,12 +18,17 @@ public struct TargetOptions: Sendable {
     /// Whether every deletion is fenced, by key and by pattern, and not only those of rules that ask for it.
     public var fencesAll: Bool
 
+    /// How many replicas must have what was deleted before it counts as deleted (`WAIT`).
+    public var waitReplicas: Int
+    /// Which keys the worker keeps in memory, so that patterns about them need no scan; nil: none.
+    public var index: KeyIndexOptions?
+
     /// Options; the defaults suit a server in the same network.
     public init(
         connection: RedisConnectionOptions = .init(), deadline: Duration = .seconds(5),
         backoff: Backoff = .exponential(base: .milliseconds(50), cap: .seconds(1)),
         checkInterval: Duration = .seconds(5), keysPerCommand: Int = 256, bytesPerPipeline: Int = 1 << 20,
-        fencesAll: Bool = false
+        fencesAll: Bool = false, waitReplicas: Int = 0, index: KeyIndexOptions? = nil
     ) {
         self.connection = connection
         self.deadline = deadline
@@ -32,5 +37,7 @@ public struct TargetOptions: Sendable {
         self.keysPerCommand = keysPerCommand
         self.bytesPerPipeline = bytesPerPipeline
         self.fencesAll = fencesAll
+        self.waitReplicas = waitReplicas
+        self.index = index
     }
 }

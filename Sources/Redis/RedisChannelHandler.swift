@@ -14,6 +14,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private let reader = ReplyReader()
     private var queue = PipelineQueue<Waiter>()
     private var context: ChannelHandlerContext?
+    /// What is told unasked on channels that were subscribed to.
+    private var onMessage: (@Sendable (RedisMessage) -> Void)?
     /// Why the channel is of no more use; nil while it is.
     private var failure: RedisError?
 
@@ -56,7 +58,11 @@ final class RedisChannelHandler: ChannelInboundHandler {
         fail(.disconnected(by: error))
     }
 
+    /// From now on messages are no replies.
+    func subscribe(_ onMessage: @escaping @Sendable (RedisMessage) -> Void) { self.onMessage = onMessage }
+
     private func receive(_ reply: RedisReply) throws(RedisError) {
+        if let onMessage, let message = RedisMessage(reply) { return onMessage(message) }
         guard !queue.isEmpty else {
             // A server that turns us away (too many clients, protected mode) says so unasked and hangs up.
             if case .error(let refusal) = reply { throw RedisError(.refused, refusal.text) }

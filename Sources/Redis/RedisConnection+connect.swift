@@ -4,6 +4,8 @@ import NIOPosix
 extension RedisConnection {
     /// Connects and logs in: AUTH, CLIENT SETNAME and SELECT as the URL asks.
     ///
+    /// The URL has to be one server's: see ``RedisURL/at(_:)``.
+    ///
     /// Throws `connect` when there is no connection within the options' timeout, `refused` when the server turns
     /// us away, and what ``pipeline(_:deadline:)`` throws; the message is one line without the password.
     public static func connect(
@@ -24,6 +26,9 @@ extension RedisConnection {
     private static func open(
         _ url: RedisURL, on group: any EventLoopGroup, timeout: Duration
     ) async throws(RedisError) -> RedisConnection {
+        guard case .standalone(let address) = url.deployment else {
+            throw RedisError(.invalidURL, "it names several servers, and not which of them")
+        }
         let bootstrap = ClientBootstrap(group: group)
             .connectTimeout(TimeAmount(timeout))
             .channelInitializer { channel in
@@ -32,7 +37,7 @@ extension RedisConnection {
                 }
             }
         let channel =
-            switch url.address {
+            switch address {
             case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
             case .tcp(let host, let port):
                 bootstrap

@@ -46,6 +46,11 @@ public final class RedisConnection: Sendable {
         try await pipeline([command], deadline: deadline)[0]
     }
 
+    /// From now on messages are no replies.
+    func receive(_ onMessage: @escaping @Sendable (RedisMessage) -> Void) {
+        channel.eventLoop.execute { [handler] in handler.value.subscribe(onMessage) }
+    }
+
     /// Whether the connection can still be used, as far as is known here.
     public var isOpen: Bool { channel.isActive }
 

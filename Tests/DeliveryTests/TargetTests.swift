@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func aPoisonKeyHoldsUpNobody() async throws {
-        guard case .tcp(_, let port) = try TestEnvironment.redisURL.address else { return }
+        guard case .standalone(.tcp(_, let port)) = try TestEnvironment.redisURL.deployment else { return }
         let keys = keys(1000)
         let client = try await Client(TestEnvironment.redisURL)
         try await client.set(keys)

@@ -129,7 +129,7 @@ import Testing
 enum RedisServerPort {
     static var shared: Int {
         get throws {
-            guard case .tcp(_, let port) = try TestEnvironment.redisURL.address else {
+            guard case .standalone(.tcp(_, let port)) = try TestEnvironment.redisURL.deployment else {
                 throw TestError("no TCP port")
             }
             return port

@@ -10,7 +10,7 @@ struct Check: AsyncParsableCommand {
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
-        let settings = try await Settings(options)
+        let settings = try Settings(options)
         let rules = try settings.rules()
         guard settings.hasDatabase else {
             return print(
@@ -33,7 +33,7 @@ struct Test: AsyncParsableCommand {
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
-        let outcomes = try await Settings(options).rules().runTests()
+        let outcomes = try Settings(options).rules().runTests()
         for outcome in outcomes where !outcome.passed {
             printError("\(outcome.location): failed: \(outcome.name)")
             for key in outcome.missing { printError("    missing: \(key)") }

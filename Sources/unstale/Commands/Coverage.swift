@@ -31,7 +31,7 @@ struct Coverage: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try await Settings(options)
+        let settings = try Settings(options)
         let rules = try settings.rules()
         let url = try settings.redis()
         let postgres = try await PostgresConnection.connect(settings.postgres())

@@ -86,7 +86,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 }
 
 private func open(_ options: SettingsOptions) async throws -> DeadLetters {
-    let connection = try await PostgresConnection.connect(try await Settings(options).postgres())
+    let connection = try await PostgresConnection.connect(try Settings(options).postgres())
     let rows = try await connection.query(
         "SELECT to_regclass('unstale.dead_letters') IS NOT NULL", doing: "reading dead letters")
     guard rows.first?.bool(0) == true else {

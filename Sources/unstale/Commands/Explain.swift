@@ -22,7 +22,7 @@ struct Explain: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try await Settings(options)
+        let settings = try Settings(options)
         let rules = try settings.rules()
         if let key {
             explain(key: key, rules)

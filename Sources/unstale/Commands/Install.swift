@@ -24,7 +24,7 @@ struct Install: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try await Settings(options, capture.flags)
+        let settings = try Settings(options, capture.flags)
         let rules = try settings.rules()
         let captureSettings = try settings.capture()
         let role = settings.text("worker.role")
@@ -54,7 +54,7 @@ struct Uninstall: AsyncParsableCommand {
     var lockTimeout: String?
 
     func run() async throws {
-        let settings = try await Settings(options, lockTimeout.map { ["lock.timeout": $0] } ?? [:])
+        let settings = try Settings(options, lockTimeout.map { ["lock.timeout": $0] } ?? [:])
         let timeout = try settings.lockTimeout()
         let connection = try await PostgresConnection.connect(settings.postgres())
         let steps = try await Installer(connection: connection, lockTimeout: timeout).uninstall()

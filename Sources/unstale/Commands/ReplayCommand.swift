@@ -31,7 +31,7 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try await Settings(options)
+        let settings = try Settings(options)
         let rules = try settings.rules()
         let window = try since.map { text throws(Failure) in
             guard let duration = Duration(ruleText: text) else {

@@ -47,7 +47,7 @@ struct Run: AsyncParsableCommand {
         flags["grace.period"] = gracePeriod
         flags["attempts"] = attempts
         if fence { flags["fence"] = "true" }
-        let settings = try await Settings(options, flags)
+        let settings = try Settings(options, flags)
         let rules = try settings.rules()
         let log = try settings.log()
         let logger = log.logger("unstale")

@@ -24,7 +24,7 @@ struct Status: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try await Settings(options)
+        let settings = try Settings(options)
         let rules = try settings.rules()
         let connection = try await PostgresConnection.connect(settings.postgres())
         let capture = try await CaptureState.read(rules.rules, connection)

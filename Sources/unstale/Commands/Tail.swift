@@ -29,7 +29,7 @@ struct Tail: AsyncParsableCommand {
 
     func run() async throws {
         let flags = ["admin.token.file": adminTokenFile].compactMapValues { $0 }
-        let settings = try await Settings(options, flags)
+        let settings = try Settings(options, flags)
         let url = try Self.url(admin ?? settings.text("admin") ?? "127.0.0.1:9464")
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         // The worker says something every 15 s.

@@ -16,25 +16,35 @@ struct Settings {
         "log.level", "pace", "redis.url", "replay.window", "row.limit", "rules", "wake", "watch", "worker.role",
     ]
 
+    /// The lists of the `--config` file that have a form of their own.
+    static let sections: Set = ["targets", "listen"]
+
+    /// The `--config` file; nil: there is none.
+    let file: SettingsFile?
     private let reader: ConfigReader
     private let environment = ProcessInfo.processInfo.environment
 
-    init(_ options: SettingsOptions, _ flags: [String: String] = [:]) async throws {
-        let values = options.flags.merging(flags) { $1 }.map { key, value in
+    init(_ options: SettingsOptions, _ flags: [String: String] = [:]) throws(Failure) {
+        file = try options.config.map { path throws(Failure) in try SettingsFile(path) }
+        let secrets = SecretsSpecifier<String, String>.specific([
+            "UNSTALE_ADMIN_TOKEN", "UNSTALE_DATABASE_URL", "UNSTALE_REDIS_URL",
+        ])
+        var providers: [any ConfigProvider] = [
+            Self.provider(options.flags.merging(flags) { $1 }),
+            EnvironmentVariablesProvider(secretsSpecifier: secrets).prefixKeys(with: "unstale"),
+        ]
+        if let file { providers.append(Self.provider(file.values)) }
+        reader = ConfigReader(providers: providers)
+    }
+
+    private static func provider(_ values: [String: String]) -> InMemoryProvider {
+        let values = values.map { key, value in
             (
                 AbsoluteConfigKey(key.split(separator: ".").map(String.init)),
                 ConfigValue(.string(value), isSecret: key.hasSuffix("url"))
             )
         }
-        let secrets = SecretsSpecifier<String, String>.specific([
-            "UNSTALE_ADMIN_TOKEN", "UNSTALE_DATABASE_URL", "UNSTALE_REDIS_URL",
-        ])
-        var providers: [any ConfigProvider] = [
-            InMemoryProvider(values: Dictionary(values) { $1 }),
-            EnvironmentVariablesProvider(secretsSpecifier: secrets).prefixKeys(with: "unstale"),
-        ]
-        if let path = options.config { providers.append(try await SettingsFile.provider(path)) }
-        reader = ConfigReader(providers: providers)
+        return InMemoryProvider(values: Dictionary(values) { $1 })
     }
 
     /// A text; an empty one counts as left out.

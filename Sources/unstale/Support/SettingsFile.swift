@@ -1,33 +1,54 @@
-import Configuration
 import Glibc
 import Rules
-import SystemPackage
 import Yams
 
 /// The file that `--config` names. A setting that nobody knows is a mistake, and never ignored.
-enum SettingsFile {
-    /// The file's settings, after all that is wrong with it was told.
-    static func provider(_ path: String) async throws -> any ConfigProvider {
-        let mistakes = try mistakes(in: path)
+struct SettingsFile {
+    /// The settings that are one value each, by their names with dots.
+    private(set) var values: [String: String] = [:]
+    /// The file's path, for messages.
+    let path: String
+
+    /// Reads a file; throws all that is wrong with it. What stands in the file is not repeated, for it may be a
+    /// password.
+    init(_ path: String) throws(Failure) {
+        self.path = path
+        let mapping = try Self.mapping(of: path)
+        let mistakes = Self.mistakes(in: mapping, path: path, prefix: "")
         guard mistakes.isEmpty else { throw Failure(.badSettings, mistakes) }
-        return try await FileProvider<YAMLSnapshot>(filePath: FilePath(path))
+        take(mapping, prefix: "")
     }
 
-    /// One line for each mistake; what stands in the file is not repeated, for it may be a password.
-    private static func mistakes(in path: String) throws(Failure) -> [String] {
+    /// A list that has a form of its own, for whoever knows that; nil: there is none of that name.
+    func section(_ name: String) throws(Failure) -> Node? { try Self.mapping(of: path)[name] }
+
+    private static func mapping(of path: String) throws(Failure) -> Node.Mapping {
         switch node(of: try text(of: path)) {
-        case .success(nil): return ["\(path): the file is empty"]
+        case .success(nil): throw Failure(.badSettings, ["\(path): the file is empty"])
         case .success(let node?):
             guard case .mapping(let mapping) = node else {
-                return ["\(path): the settings must be a mapping"]
+                throw Failure(.badSettings, ["\(path): the settings must be a mapping"])
             }
-            return mistakes(in: mapping, path: path, prefix: "")
+            return mapping
         case .failure(let error):
             switch error {
             case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
                 .composer(_, let problem, let mark, _):
-                return ["\(path):\(mark.line):\(mark.column): \(problem)"]
-            default: return ["\(path): it is no YAML"]
+                throw Failure(.badSettings, ["\(path):\(mark.line):\(mark.column): \(problem)"])
+            default: throw Failure(.badSettings, ["\(path): it is no YAML"])
+            }
+        }
+    }
+
+    /// Nothing in it that is a mistake.
+    private mutating func take(_ mapping: Node.Mapping, prefix: String) {
+        for (key, value) in mapping {
+            let name = prefix + (key.string ?? "")
+            switch value {
+            case _ where Settings.sections.contains(name): break
+            case .mapping(let inner): take(inner, prefix: name + ".")
+            case .scalar(let scalar): values[name] = scalar.string
+            default: break
             }
         }
     }
@@ -38,6 +59,7 @@ enum SettingsFile {
             guard let word = key.string else { return ["\(position): a setting's name must be text"] }
             let name = prefix + word
             switch value {
+            case _ where Settings.sections.contains(name): return []
             case .mapping(let inner) where Settings.names.contains { $0.hasPrefix(name + ".") }:
                 return mistakes(in: inner, path: path, prefix: name + ".")
             case .scalar where Settings.names.contains(name): return []

@@ -1,0 +1,9 @@
+import Redis
+import Rules
+
+/// Commands that the same server executes in this order: all of their keys are in one slot.
+struct CommandGroup: Sendable {
+    /// One of the keys; nil: there is none, and any server will do.
+    var key: Key?
+    var commands: [RedisCommand]
+}

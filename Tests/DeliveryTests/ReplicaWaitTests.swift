@@ -36,6 +36,7 @@ import Testing
             try await withTarget(master.url(), options: options) { (target, story) async throws in
                 try await eventually("a connection") { target.state == .connected }
                 try replica.pause()
+                try await master.cli("set", "a", "1")
                 async let failures = target.delete([Key("a")])
                 try await eventually("a pause with a reason") {
                     guard case .paused(_, let reason) = target.state else { return false }

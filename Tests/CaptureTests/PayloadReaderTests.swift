@@ -159,7 +159,7 @@ import Testing
             let payload = (0..<Int.random(in: 0...14, using: &random))
                 .compactMap { _ in words.randomElement(using: &random) }.joined()
             if case .row(let row) = reader.read(Array(payload.utf8)) {
-                #expect(row.table == Self.users && (row.old ?? row.new)?.members != nil)
+                #expect(row.table == Self.users && (row.old ?? row.new)?.object != nil)
             }
         }
     }

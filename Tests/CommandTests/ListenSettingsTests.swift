@@ -39,4 +39,40 @@ import Testing
             #expect(try await unstale("run", "--config", config, environment: rules).errors.count == 3)
         }
     }
+
+    /// A table that is listened to is no fault, and what a command can't see of it is said.
+    @Test func commandsKnowOfIt() async throws {
+        try await Shop.with { shop in
+            let config = shop.folder + "/unstale.yaml"
+            try write("listen:\n  - {channel: a, tables: [users, archive, lins]}", to: config)
+            let steps = try await shop.succeed("install", "--config", config)
+            #expect(
+                !steps.contains("on public.users") && steps.contains("create trigger unstale_update on public.lines"))
+            #expect(try await shop.succeed("install", "--config", config) == "nothing to do\n")
+            let check = try await shop.unstale("check", "--config", config)
+            #expect(check.code == 0)
+            #expect(
+                check.output == "2 rules fit the database, and the capture is up to date\n"
+                    + "told by notifications, at most once: public.users\n")
+            #expect(
+                check.errors == [
+                    "unstale: 'listen' names public.archive, which no rule does",
+                    "unstale: 'listen' names public.lins, which no rule does; did you mean 'public.lines'?",
+                ])
+            #expect(try await shop.succeed("status", "--config", config).contains("capture: up to date"))
+            let explained = try await shop.unstale(
+                "explain", "--sql", "DELETE FROM users WHERE id = 1", "--config", config)
+            #expect(explained.output == "1 rows affected, 0 changes captured; rolled back\nno rule fires\n")
+            #expect(
+                explained.errors == [
+                    "unstale: changes of public.users are told by notifications, which are not looked at here"
+                ])
+            // The settings say nothing of it any more, but the capture does.
+            try write("attempts: 3", to: config)
+            let later = try await shop.unstale("check", "--config", config)
+            #expect(later.code == 1)
+            #expect(later.errors.count == 1 && later.errors[0].contains("are captured by nothing"))
+            #expect(try await shop.unstale("check").code == 0)
+        }
+    }
 }

@@ -17,9 +17,10 @@ public struct JSONPath: Sendable, Equatable, CustomStringConvertible {
     public var description: String { (["$"] + names).joined(separator: ".") }
 
     /// What stands there; nil: nothing, or null.
-    func value(in payload: JSONText) -> JSONText? {
-        var value: JSONText? = payload
-        for name in names { value = value?[name] }
+    func value(in payload: JSONObject) -> JSONText? {
+        guard let first = names.first else { return payload.text }
+        var value = payload[first]
+        for name in names.dropFirst() { value = value?.object?[name] }
         return value.flatMap { $0.isNull ? nil : $0 }
     }
 }

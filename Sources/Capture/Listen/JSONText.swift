@@ -14,22 +14,27 @@ struct JSONText: Sendable, Equatable {
 
     var isNull: Bool { bytes.elementsEqual("null".utf8) }
 
-    var isObject: Bool { bytes.first == UInt8(ascii: "{") }
-
     /// The string; nil where the value is none.
     var string: String? {
         var scanner = JSONScanner(bytes)
         return scanner.string()
     }
 
-    /// The members of an object in order; nil where it is none, or is malformed.
-    var members: [(name: String, value: JSONText)]? {
+    /// The value as an object; nil where it is none, or is malformed.
+    var object: JSONObject? {
         var scanner = JSONScanner(bytes)
-        return scanner.members()
+        return scanner.members().map { JSONObject(text: self, members: $0) }
     }
+}
 
-    /// The object's member of this name, the last of several, as Postgres has it.
-    subscript(name: String) -> JSONText? { members?.last { $0.name == name }?.value }
+/// A JSON object, taken apart once.
+struct JSONObject: Sendable {
+    let text: JSONText
+    /// In order.
+    let members: [(name: String, value: JSONText)]
+
+    /// The member of this name, the last of several, as Postgres has it.
+    subscript(name: String) -> JSONText? { members.last { $0.name == name }?.value }
 }
 
 /// Reads JSON from the front. It never recurses, so no nesting is too deep.

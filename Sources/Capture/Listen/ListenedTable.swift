@@ -38,8 +38,7 @@ struct ListenedTable: Sendable, Equatable {
     func concerns(_ operation: Operation) -> Bool { operations.contains(operation) }
 
     /// A column that rules need and an image lacks; nil: none.
-    func lacks(_ image: JSONText, in operation: Operation) -> String? {
-        let names = Set((image.members ?? []).map(\.name))
-        return (operation == .update ? neededForUpdate : needed).first { !names.contains($0) }
+    func lacks(_ image: JSONObject, in operation: Operation) -> String? {
+        (operation == .update ? neededForUpdate : needed).first { image[$0] == nil }
     }
 }

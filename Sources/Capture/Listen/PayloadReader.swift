@@ -25,7 +25,7 @@ struct PayloadReader: Sendable {
     func read(_ payload: [UInt8]) -> Heard {
         guard let json = JSONText(payload) else { return read(plain: payload) }
         if let name = json.string { return named(name) }
-        guard json.isObject, json.members != nil else { return .unreadable(anyRowOf: onlyTable) }
+        guard let json = json.object else { return .unreadable(anyRowOf: onlyTable) }
         guard let value = channel.table.value(in: json) else {
             return onlyTable.map { read(json, of: $0, payload) } ?? .unreadable(anyRowOf: nil)
         }
@@ -56,9 +56,10 @@ struct PayloadReader: Sendable {
         return names[tables[0].description]
     }
 
-    private func read(_ json: JSONText, of table: TableName, _ payload: [UInt8]) -> Heard {
-        let (old, new) = (channel.old.value(in: json), channel.new.value(in: json))
-        guard [old, new].allSatisfy({ $0.map { $0.members != nil } ?? true }) else {
+    private func read(_ json: JSONObject, of table: TableName, _ payload: [UInt8]) -> Heard {
+        let values = (old: channel.old.value(in: json), new: channel.new.value(in: json))
+        let (old, new) = (values.old?.object, values.new?.object)
+        guard (values.old == nil) == (old == nil), (values.new == nil) == (new == nil) else {
             return .unreadable(anyRowOf: table)
         }
         var operation: Operation?
@@ -78,26 +79,27 @@ struct PayloadReader: Sendable {
     }
 
     private func row(
-        _ operation: Operation, _ old: JSONText?, _ new: JSONText?, of table: ListenedTable, _ payload: [UInt8]
+        _ operation: Operation, _ old: JSONObject?, _ new: JSONObject?, of table: ListenedTable, _ payload: [UInt8]
     ) -> Heard {
-        var row = HeardRow(
-            table: table.name, kind: .update, old: operation == .insert ? nil : old,
-            new: operation == .delete ? nil : new, channel: channel.name, payload: payload)
-        switch (operation, row.old, row.new) {
-        case (.insert, _, .some): row.kind = .insert
-        case (.delete, .some, _): row.kind = .delete
-        case (.update, .some, .some): row.kind = .update
-        case (.update, nil, .some) where table.canLackOld: row.kind = .updateWithoutOld
+        let (old, new) = (operation == .insert ? nil : old, operation == .delete ? nil : new)
+        let kind: HeardRow.Kind
+        switch (operation, old, new) {
+        case (.insert, _, .some): kind = .insert
+        case (.delete, .some, _): kind = .delete
+        case (.update, .some, .some): kind = .update
+        case (.update, nil, .some) where table.canLackOld: kind = .updateWithoutOld
         default: return .anyRow(table.name, lacking: nil)
         }
         // Of an update whose old row is not known, nobody can ask what has changed.
-        let asked = row.kind == .updateWithoutOld ? .insert : operation
-        for image in [row.old, row.new].compactMap(\.self) {
+        let asked = kind == .updateWithoutOld ? .insert : operation
+        for image in [old, new].compactMap(\.self) {
             if let column = table.lacks(image, in: asked) {
                 return .anyRow(table.name, lacking: Heard.Column(table: table.name, name: column))
             }
         }
-        return .row(row)
+        return .row(
+            HeardRow(
+                table: table.name, kind: kind, old: old?.text, new: new?.text, channel: channel.name, payload: payload))
     }
 }
 

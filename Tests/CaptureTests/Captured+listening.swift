@@ -26,6 +26,17 @@ extension Captured {
         return try await body()
     }
 
+    /// Runs SQL, and gives for each change that is heard because of it what happened and which rules it concerns.
+    func firingsHeard(_ sql: String) async throws -> [String] {
+        try await owner.run(sql)
+        var firings: [String] = []
+        try await eventually {
+            firings += try await self.firings(of: "SELECT")
+            return !firings.isEmpty
+        }
+        return firings
+    }
+
     /// Runs SQL, and waits for these changes, in any order. What is told afterwards is not looked at.
     func expectHeard(_ sql: String, _ expected: [String], by session: PostgresConnection? = nil) async throws {
         try await (session ?? owner).script(sql, doing: "the test's SQL")

@@ -16,6 +16,8 @@ public struct CaptureSettings: Sendable {
     public var rowLimit: Int
     /// Whether triggers fire for rows that logical replication writes too (ENABLE ALWAYS).
     public var always: Bool
+    /// Where somebody else's triggers tell of changes: the tables of these channels get no triggers of ours.
+    public var listen: [ListenChannel]
 
     /// Rows in one outbox record, at most: enough to make a record's own cost vanish, little enough to page by.
     static let chunk = 256
@@ -25,12 +27,13 @@ public struct CaptureSettings: Sendable {
     /// Settings with DESIGN's defaults.
     public init(
         wake: Wake = .notify, replayWindow: Duration = .seconds(900), rowLimit: Int = 50_000,
-        always: Bool = false
+        always: Bool = false, listen: [ListenChannel] = []
     ) {
         self.wake = wake
         self.replayWindow = replayWindow
         self.rowLimit = rowLimit
         self.always = always
+        self.listen = listen
     }
 
     /// How long one slot is written to.

@@ -255,18 +255,28 @@ public actor PostgresConnection {
     /// Waits until a notification has arrived on a channel that this session LISTENs to, and takes all that
     /// have; false when `timeout` passed first.
     public nonisolated func waitForNotification(within timeout: Duration) async throws(PostgresError) -> Bool {
+        try await !notifications(within: timeout, doing: "waiting for the doorbell").isEmpty
+    }
+
+    /// The same, and gives them, oldest first; none when `timeout` passed first.
+    public nonisolated func notifications(
+        within timeout: Duration, doing: String
+    ) async throws(PostgresError) -> [Notification] {
         try await interruptible { connection throws(PostgresError) in
-            try connection.awaitNotification(until: .now + timeout)
+            try connection.awaitNotifications(until: .now + timeout, doing: doing)
         }
     }
 
-    private func awaitNotification(until deadline: ContinuousClock.Instant) throws(PostgresError) -> Bool {
-        let doing = "waiting for the doorbell"
-        while !takeNotifications() {
-            if waitIsOver.exchange(false, ordering: .relaxed) { return false }
+    private func awaitNotifications(
+        until deadline: ContinuousClock.Instant, doing: String
+    ) throws(PostgresError) -> [Notification] {
+        while true {
+            let taken = takeNotifications()
+            guard taken.isEmpty else { return taken }
+            if waitIsOver.exchange(false, ordering: .relaxed) { return [] }
             switch poll(for: POLLIN, until: deadline) {
             case .ready: try consume(doing: doing)
-            case .passed: return false
+            case .passed: return []
             case .interrupted:
                 interrupt.drain()
                 guard !Task.isCancelled else {
@@ -274,7 +284,6 @@ public actor PostgresConnection {
                 }
             }
         }
-        return true
     }
 
     /// Ends the `waitForNotification` that is going on, or else the next, as if its time had passed.
@@ -283,13 +292,10 @@ public actor PostgresConnection {
         interrupt.raise()
     }
 
-    private func takeNotifications() -> Bool {
-        var any = false
-        while let notification = PQnotifies(handle.pointer) {
-            PQfreemem(notification)
-            any = true
-        }
-        return any
+    private func takeNotifications() -> [Notification] {
+        var taken: [Notification] = []
+        while let pointer = PQnotifies(handle.pointer) { taken.append(Notification(pointer)) }
+        return taken
     }
 
     // MARK: Waiting

@@ -46,11 +46,20 @@ public struct Manifest: Equatable, Sendable, Codable {
     public var columns: [String]
     /// The conditions behind the bits of a record, at most 63.
     public var conditions: [Condition]
+    /// How its changes become known; nil: by our own triggers.
+    public var source: ChangeSource?
 
     /// The manifest of a capture.
-    public init(table: TableName, columns: [String], conditions: [Condition]) {
+    public init(table: TableName, columns: [String], conditions: [Condition], source: ChangeSource? = nil) {
         self.table = table
         self.columns = columns
         self.conditions = conditions
+        self.source = source
     }
+}
+
+/// How changes become known, if not by our own triggers.
+public enum ChangeSource: String, Sendable, Codable {
+    /// By notifications that somebody else's triggers send.
+    case notifications
 }

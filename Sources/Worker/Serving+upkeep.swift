@@ -77,7 +77,8 @@ extension Serving {
     }
 
     private func examineCapture() async throws {
-        let capture = try await CaptureState.read(planning.planner.rules, parts.ledger.connection)
+        let capture = try await CaptureState.read(
+            planning.planner.rules, listening: worker.listening, parts.ledger.connection)
         // How writers ring, and of which types the lookups' parameters are, is settled for the session.
         guard capture.wake == start.capture.wake,
             capture.lookups.mapValues(\.sql) == start.capture.lookups.mapValues(\.sql)

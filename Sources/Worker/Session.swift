@@ -24,9 +24,13 @@ struct Session: Sendable {
     /// same lead.
     func run() async throws {
         let lead = try await cancelWhenGracefulShutdown { try await self.lead() }
-        while !Task.isShuttingDownGracefully {
-            let generation = worker.rules.current
-            try await cancelWhenGracefulShutdown { try await makeService(lead, generation) }.run()
+        try await withThrowingTaskGroup { group in
+            group.addTask { await worker.listen() }
+            while !Task.isShuttingDownGracefully {
+                let generation = worker.rules.current
+                try await cancelWhenGracefulShutdown { try await makeService(lead, generation) }.run()
+            }
+            group.cancelAll()
         }
     }
 
@@ -54,7 +58,7 @@ struct Session: Sendable {
         let (reader, wake, rules) = (lead.reader, lead.wake, generation.rules)
         try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
         let ledger = Ledger(connection: try await connect(), target: settings.target)
-        let capture = try await CaptureState.read(rules, ledger.connection)
+        let capture = try await CaptureState.read(rules, listening: worker.listening, ledger.connection)
         // A standby may have waited for days.
         guard capture.wake == wake else { throw SessionIsOutdated() }
         generation.rewarmer.use(capture.loaders, prepared: wake == .notify)

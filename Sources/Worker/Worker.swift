@@ -16,6 +16,8 @@ public struct Worker: Service, CustomStringConvertible {
     let board: Board
     let freshness: Freshness
     let monitor: TargetMonitor
+    /// Hears of changes that somebody else's triggers tell of; nil: there are none.
+    let listener: Listener?
     let logger: Logger
     /// The last changes, for people who look on.
     public let changes: RecentChanges
@@ -35,11 +37,19 @@ public struct Worker: Service, CustomStringConvertible {
         self.tally = tally
         self.target = target
         self.logger = logger
-        self.rules = RulesInUse(rules) { rules, statistics in
+        let inUse = RulesInUse(rules) { rules, statistics in
             Rewarmer(
                 target, rules: rules, tally: tally, postgres: settings.postgres,
                 sessionSettings: TextSetting.pinAll, statistics: statistics, logger: logger)
         }
+        self.rules = inUse
+        listener =
+            settings.listen.isEmpty
+            ? nil
+            : Listener(
+                settings.listen, postgres: settings.postgres, pace: settings.pace,
+                checkInterval: settings.captureCheckInterval, logger: logger,
+                tables: { Set(inUse.current.rules.map(\.table.value)) })
         sweeper = Sweeper(target, options: sweepOptions, logger: logger)
         board = Board(target: settings.target)
         freshness = Freshness(target: settings.target)

@@ -1,3 +1,4 @@
+public import Capture
 public import Delivery
 public import Postgres
 
@@ -25,13 +26,16 @@ public struct WorkerSettings: Sendable {
     public var recentChanges: Int
     /// Keys, patterns and lookups in flight, at about which reading waits.
     public var inFlightLimit: Int
+    /// Where somebody else's triggers tell of changes.
+    public var listen: [ListenChannel]
 
     /// Settings with DESIGN's defaults.
     public init(
         postgres: PostgresSettings, target: String = "default", gracePeriod: Duration = .seconds(10),
         retry: RetryPolicy = RetryPolicy(), pace: Duration = .milliseconds(5), sweep: Duration? = .seconds(1),
         captureCheckInterval: Duration = .seconds(15), reclaimInterval: Duration = .seconds(60),
-        batchSize: Int = 1_000, recentChanges: Int = 0, inFlightLimit: Int = 50_000
+        batchSize: Int = 1_000, recentChanges: Int = 0, inFlightLimit: Int = 50_000,
+        listen: [ListenChannel] = []
     ) {
         self.postgres = postgres
         self.target = target
@@ -44,5 +48,6 @@ public struct WorkerSettings: Sendable {
         self.batchSize = batchSize
         self.recentChanges = recentChanges
         self.inFlightLimit = inFlightLimit
+        self.listen = listen
     }
 }

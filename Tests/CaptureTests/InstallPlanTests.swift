@@ -34,8 +34,7 @@ import Testing
             state.captures.append(InstalledCapture(id: id, manifest: design.manifest, isRetired: false))
             for function in design.functions(capture: id) { state.functions[function.name] = function }
             for table in [shape.name] + shape.descendants {
-                for event in TriggerEvent.allCases
-                where event.operation.map(design.operations.contains) ?? true {
+                for event in design.events {
                     state.triggers.append(
                         InstalledState.Trigger(
                             table: table, name: event.triggerName, function: design.functionName(event),

@@ -8,7 +8,7 @@ public enum MetricCatalogue {
     ]
 
     /// The table.
-    public static let all = worker + changes + delivery + target + rewarming + process
+    public static let all = worker + changes + listening + delivery + target + rewarming + process
 
     /// By name.
     static let byName = Dictionary(all.map { ($0.name, $0) }) { $1 }
@@ -35,6 +35,17 @@ public enum MetricCatalogue {
         .init(
             "unstale_postgres_round_trip_seconds", .histogram, "Reads of the outbox, as the worker waited for them",
             buckets: roundTrips),
+    ]
+
+    private static let listening: [MetricDefinition] = [
+        .init(
+            "unstale_listening", .gauge, "1 while notifications of other triggers are heard; only where 'listen' is set"
+        ),
+        .init(
+            "unstale_listen_gaps_total", .counter, "How often listening began, and what was sent before was not heard"),
+        .init(
+            "unstale_notifications_total", .counter, by: ["channel", "outcome"],
+            "What became of notifications: row, any_row, ignored, unreadable, overflow"),
     ]
 
     private static let delivery: [MetricDefinition] = [

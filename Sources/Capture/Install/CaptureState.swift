@@ -15,6 +15,8 @@ public struct CaptureState: Sendable {
     public let triggerVersions: [String: String]
     /// Why not every change is captured as the rules need it; empty: all is well.
     public let problems: [Problem]
+    /// The tables without triggers of ours, whose changes somebody else's tell of.
+    public internal(set) var listened: [TableName] = []
 
     /// One thing that is wrong with the capture.
     public struct Problem: Sendable, Hashable {
@@ -28,11 +30,15 @@ public struct CaptureState: Sendable {
         /// The command that mends it, without anything else to be done before; nil: there is none.
         public var command: String?
 
-        fileprivate static let install = "unstale install"
+        static let install = "unstale install"
     }
 
     /// Reads it. Throws where there is no capture at all.
-    public static func read(_ rules: [Rule], _ connection: PostgresConnection) async throws -> CaptureState {
+    ///
+    /// - Parameter listening: What is listened to; nil: that is not known.
+    public static func read(
+        _ rules: [Rule], listening: Listening? = nil, _ connection: PostgresConnection
+    ) async throws -> CaptureState {
         let state = try await InstalledState.read(connection)
         guard state.version == Schema.version, let wake = state.wake else {
             throw PostgresError(
@@ -47,7 +53,8 @@ public struct CaptureState: Sendable {
         var loaders: [String: [Int: LoaderStatement]] = [:]
         var versions: [String: String] = [:]
         let catalog = Catalog(connection: connection)
-        for table in Set(rules.map(\.table.value)).sorted(by: { $0.description < $1.description }) {
+        let tables = Set(rules.map(\.table.value)).sorted { $0.description < $1.description }
+        for table in tables {
             let needed = rules.filter { $0.table.value == table }
             guard let shape = try await catalog.shape(of: table) else {
                 problems.append(
@@ -56,21 +63,22 @@ public struct CaptureState: Sendable {
                         losesChanges: true))
                 continue
             }
-            problems += Self.problems(state, shape, needed)
+            problems += Self.problems(state, shape, needed, listening)
             for rule in needed {
                 let lookup = LookupStatement(rule: rule, types: shape.types)
                 lookups[rule.name.value] = lookup
                 // A lookup that the server refuses by now fails when it is run, and its loaders with it.
                 loaders[rule.name.value] = try? await catalog.loaders(of: rule, on: shape, lookup: lookup)
             }
-            let tables = [table] + shape.descendants
-            versions[table.description] =
-                state.triggers.filter { tables.contains($0.table) }.map(\.version).joined(separator: ",")
+            let relations = [table] + shape.descendants
+            let triggers = state.triggers.filter { relations.contains($0.table) }.map(\.version)
+            versions[table.description] = state.isListened(table) ? "listen" : triggers.joined(separator: ",")
         }
         let manifests = state.captures.map { ($0.id, $0.manifest) }
         return CaptureState(
             manifests: Dictionary(manifests) { $1 }, wake: wake, lookups: lookups,
-            loaders: loaders, triggerVersions: versions, problems: problems)
+            loaders: loaders, triggerVersions: versions, problems: problems,
+            listened: tables.filter(state.isListened))
     }
 
     /// Just the manifests: records of a capture that was installed meanwhile have come.
@@ -81,9 +89,11 @@ public struct CaptureState: Sendable {
         return Dictionary(captures.map { ($0.id, $0.manifest) }) { $1 }
     }
 
-    private static func problems(_ state: InstalledState, _ shape: TableShape, _ rules: [Rule]) -> [Problem] {
+    private static func problems(
+        _ state: InstalledState, _ shape: TableShape, _ rules: [Rule], _ listening: Listening?
+    ) -> [Problem] {
         let table = shape.name
-        guard let capture = state.captures.last(where: { $0.manifest.table == table && !$0.isRetired }) else {
+        guard let capture = state.capture(of: table) else {
             return [
                 Problem(
                     table: table, reason: "table \(table) is not captured: run 'unstale install'",
@@ -115,6 +125,17 @@ public struct CaptureState: Sendable {
                     reason: "the capture of \(table) does not know \(names): run 'unstale install'",
                     losesChanges: true, command: Problem.install))
         }
+        problems += listening?.problems(table, capture) ?? []
+        return problems + triggerProblems(state, shape, capture)
+    }
+
+    private static func triggerProblems(
+        _ state: InstalledState, _ shape: TableShape, _ capture: InstalledCapture
+    ) -> [Problem] {
+        // Somebody else's triggers tell of the changes.
+        guard capture.manifest.source == nil else { return [] }
+        let table = shape.name
+        var problems: [Problem] = []
         let operations = Set(capture.manifest.conditions.flatMap(\.operations))
         for relation in [table] + shape.descendants {
             for event in TriggerEvent.allCases where event.operation.map(operations.contains) ?? true {

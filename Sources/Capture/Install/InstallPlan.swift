@@ -111,9 +111,8 @@ struct InstallPlan: Sendable {
         wanted: inout Set<String>
     ) -> Bool {
         var gap = false
-        let events = TriggerEvent.allCases.filter { $0.operation.map(design.operations.contains) ?? true }
         for table in [design.shape.name] + design.shape.descendants {
-            for event in events {
+            for event in design.events {
                 wanted.insert(Self.name(table, event.triggerName))
                 let function = design.functionName(event)
                 let existing = state.triggers.first { $0.table == table && $0.name == event.triggerName }

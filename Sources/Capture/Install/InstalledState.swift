@@ -22,6 +22,14 @@ struct InstalledState: Sendable {
     var functions: [String: TriggerFunction] = [:]
     var triggers: [Trigger] = []
 
+    /// The capture of a table; nil: it has none.
+    func capture(of table: TableName) -> InstalledCapture? {
+        captures.last { $0.manifest.table == table && !$0.isRetired }
+    }
+
+    /// Whether changes of a table are told by notifications.
+    func isListened(_ table: TableName) -> Bool { capture(of: table)?.manifest.source == .notifications }
+
     static func read(_ connection: PostgresConnection) async throws(PostgresError) -> InstalledState {
         let doing = "reading the installed capture"
         var state = InstalledState()

@@ -92,13 +92,13 @@ public struct Installer: Sendable {
         }
         var steps = InstallPlan(state: state, designs: check.designs(rules, settings), settings: settings)
             .steps
-        if let workerRole { steps += try await grantSteps(rules, check, state, role: workerRole) }
+        if let workerRole { steps += try await grantSteps(rules, check, state, settings, role: workerRole) }
         return steps
     }
 
     /// Grants are only steps where something is missing, so that a second install has nothing to do.
     private func grantSteps(
-        _ rules: RuleSet, _ check: RulesCheck, _ state: InstalledState, role: String
+        _ rules: RuleSet, _ check: RulesCheck, _ state: InstalledState, _ settings: CaptureSettings, role: String
     ) async throws -> [InstallPlan.Step] {
         var steps: [InstallPlan.Step] = []
         var hasSchema = false
@@ -121,6 +121,27 @@ public struct Installer: Sendable {
             steps.append(
                 InstallPlan.Step(
                     summary: "grant \(object) to \(role), for lookups and loaders",
+                    sql: Rights.grant(object: object, role: role)))
+        }
+        return steps + (try await listenSteps(check, settings, role: role))
+    }
+
+    /// What notifications tell becomes rows of their tables, by names in their schemas. What lookups read is granted
+    /// already where it is in one of those: granting twice does no harm.
+    private func listenSteps(
+        _ check: RulesCheck, _ settings: CaptureSettings, role: String
+    ) async throws(PostgresError) -> [InstallPlan.Step] {
+        let tables = check.shapes.keys.filter(settings.listen.tell)
+        var steps: [InstallPlan.Step] = []
+        for schema in Set(tables.map(\.schema)).sorted() {
+            let rows = try await connection.query(
+                "SELECT has_schema_privilege($1, $2, 'USAGE')", [.text(role), .text(schema)],
+                doing: "reading the rights of \(role)")
+            guard rows.first?.bool(0) == false else { continue }
+            let object = Rights.usage(schema)
+            steps.append(
+                InstallPlan.Step(
+                    summary: "grant \(object) to \(role), for notifications",
                     sql: Rights.grant(object: object, role: role)))
         }
         return steps

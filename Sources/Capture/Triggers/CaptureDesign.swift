@@ -14,7 +14,9 @@ struct CaptureDesign: Sendable {
     init(shape: TableShape, rules: [Rule], settings: CaptureSettings) {
         self.shape = shape
         self.settings = settings
-        manifest = Manifest(table: shape.name, rules: rules)
+        var manifest = Manifest(table: shape.name, rules: rules)
+        if settings.listen.tell(of: shape.name) { manifest.source = .notifications }
+        self.manifest = manifest
         let exactColumns = shape.columns.filter(\.hasExactEquality).map(\.name)
         conditions = ConditionCompiler(conditions: manifest.conditions, exactColumns: Set(exactColumns))
         let predicates = rules.compactMap(\.predicate)
@@ -23,15 +25,19 @@ struct CaptureDesign: Sendable {
             ? nil : predicates.reduce(into: []) { $0.formUnion($1.words) }
     }
 
-    /// The operations whose changes are recorded.
-    var operations: [Operation] { Operation.allCases.filter(conditions.concerns) }
+    /// What its triggers fire for: the operations whose changes are recorded, and TRUNCATE. Nothing, where somebody
+    /// else's tell of them.
+    var events: [TriggerEvent] {
+        guard manifest.source == nil else { return [] }
+        return TriggerEvent.allCases.filter { $0.operation.map(conditions.concerns) ?? true }
+    }
 
     /// The name of the function for an operation, or for TRUNCATE.
     func functionName(_ event: TriggerEvent) -> String { "capture_\(shape.oid)_\(event.rawValue)" }
 
     /// The functions that write records with the number `capture`.
     func functions(capture: Int32) -> [TriggerFunction] {
-        TriggerEvent.allCases.compactMap { event in
+        events.compactMap { event in
             guard let source = source(event, capture: capture) else { return nil }
             let pins = event == .truncate ? [] : pinnedSettings
             return TriggerFunction(name: functionName(event), source: source, settings: pins)

@@ -194,7 +194,7 @@ struct RecordWriter {
 
     /// The columns as an array of text; images are compared byte by byte, whatever collations the columns have.
     /// Rules without a column still need a row to count: an empty array can't be aggregated.
-    private func image(_ alias: String) -> String {
+    func image(_ alias: String) -> String {
         guard !columns.isEmpty else { return "ARRAY[NULL::text]" }
         let values = columns.map { name in
             let value = "\(alias).\(SQL.identifier(name))"

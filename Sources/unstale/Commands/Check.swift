@@ -18,11 +18,21 @@ struct Check: AsyncParsableCommand {
         }
         let connection = try await PostgresConnection.connect(settings.postgres())
         _ = try await RulesCheck.run(rules, connection)
-        let capture = try await CaptureState.read(rules.rules, connection)
+        let listening = try settings.listening()
+        let capture = try await CaptureState.read(rules.rules, listening: listening, connection)
+        // No mistake, for rules come and go, but perhaps a slip.
+        for table in listening?.channels.flatMap({ $0.tables ?? [] }) ?? [] where !rules.tables.contains(table) {
+            let question = rules.tables.map(\.description).nearest(to: table.description).map {
+                "; did you mean '\($0)'?"
+            }
+            printError("unstale: 'listen' names \(table), which no rule does\(question ?? "")")
+        }
         guard capture.problems.isEmpty else {
             throw Failure(.failure, capture.problems.map { "degraded: \($0.reason)" })
         }
         print("\(rules.rules.count) rules fit the database, and the capture is up to date")
+        guard !capture.listened.isEmpty else { return }
+        print("told by notifications, at most once: \(capture.listened.map(\.description).joined(separator: ", "))")
     }
 }
 

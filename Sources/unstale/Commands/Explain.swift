@@ -58,8 +58,11 @@ struct Explain: AsyncParsableCommand {
     private func explain(sql: String, _ rules: RuleSet, _ settings: Settings) async throws {
         let url = try settings.redis()
         let connection = try await PostgresConnection.connect(settings.postgres())
-        let capture = try await CaptureState.read(rules.rules, connection)
+        let capture = try await CaptureState.read(rules.rules, listening: settings.listening(), connection)
         for problem in capture.problems { printError("unstale: degraded: \(problem.reason)") }
+        for table in capture.listened {
+            printError("unstale: changes of \(table) are told by notifications, which are not looked at here")
+        }
         let doing = "explaining the statement"
         try await connection.script("BEGIN; " + TextSetting.pinAll, doing: doing)
         let affected = try await affectedRows(sql, connection)

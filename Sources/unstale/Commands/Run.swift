@@ -63,6 +63,7 @@ struct Run: AsyncParsableCommand {
         worker.pace = try settings.duration("pace", default: worker.pace)
         worker.captureCheckInterval = try settings.duration(
             "check.interval", default: worker.captureCheckInterval)
+        worker.listen = try settings.listen()
         worker.recentChanges = admin == nil ? 0 : 300
         let redis = try settings.redis()
         let target = TargetOptions(fencesAll: try settings.truth("fence"))

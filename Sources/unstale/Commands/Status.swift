@@ -27,7 +27,7 @@ struct Status: AsyncParsableCommand {
         let settings = try Settings(options)
         let rules = try settings.rules()
         let connection = try await PostgresConnection.connect(settings.postgres())
-        let capture = try await CaptureState.read(rules.rules, connection)
+        let capture = try await CaptureState.read(rules.rules, listening: settings.listening(), connection)
         let isRunning = try await Leadership.isTaken(connection)
         let targets = try await TargetStatus.all(connection)
         let report = Report(

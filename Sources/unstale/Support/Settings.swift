@@ -135,7 +135,8 @@ struct Settings {
         CaptureSettings(
             wake: try choice("wake", default: .notify),
             replayWindow: try duration("replay.window", default: .seconds(900)),
-            rowLimit: try number("row.limit", default: 50_000), always: try truth("always"))
+            rowLimit: try number("row.limit", default: 50_000), always: try truth("always"),
+            listen: try listen())
     }
 
     /// The log, to stderr.

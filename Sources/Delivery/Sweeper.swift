@@ -108,12 +108,25 @@ public final class Sweeper: Sendable {
         for await _ in bell.stream {
             while state.withLock({ !$0.queue.isEmpty }) {
                 let connection = try await link.connection()
+                guard try await leadsToTarget(connection) else { continue }
                 let filter = state.withLock { SweepFilter($0.queue.begin(), fenced: $0.queue.fenced) }
                 let start = ContinuousClock.now
                 let failures = try await pass(filter, on: connection)
                 finish(with: failures, after: .now - start)
             }
         }
+    }
+
+    /// Whether the keys that a pass would find are those that would be deleted. After a failover one connection may
+    /// still lead to the old server when the other one leads to the new: it is made anew then. When that happens
+    /// during a pass, the target tells of another identity, and what asked for the pass is asked again.
+    private func leadsToTarget(_ connection: RedisConnection) async throws(CancellationError) -> Bool {
+        try await target.waitUntilUsable()
+        let (server, own) = (await target.server, await link.server)
+        guard let server, let own else { return false }
+        if server == own { return true }
+        await link.pause("it leads to another server than the one that keys are deleted from", of: connection)
+        return false
     }
 
     /// Ends a pass: nil failures mean that it was broken off.

@@ -11,6 +11,7 @@ public final class Target: Sendable {
     let options: TargetOptions
     private let link: Link
     private let hold = Hold()
+    private let logger: Logger
 
     /// A target; ``run()`` connects to it.
     ///
@@ -29,6 +30,7 @@ public final class Target: Sendable {
         self.options = options
         var logger = logger
         logger[metadataKey: "redis"] = "\(url)"
+        self.logger = logger
         link = Link(
             to: url, target: name, options: options, logger: logger, onIdentity: onIdentity, onState: onState)
     }
@@ -43,7 +45,12 @@ public final class Target: Sendable {
     public func hold(_ isHeld: Bool) { hold.set(isHeld) }
 
     /// Keeps the connection until the task is cancelled. Called once; without it deletes wait.
-    public func run() async { await link.run() }
+    public func run() async {
+        if url.tls?.verifies == false {
+            logger.warning("Redis is not asked to prove who it is (tls=insecure): use it for tests only")
+        }
+        await link.run()
+    }
 
     /// Deletes keys, and returns those that can't be deleted by their own fault. However long the target is in
     /// trouble, this waits for it. Any number of tasks may call it at the same time.
@@ -104,6 +111,9 @@ public final class Target: Sendable {
 
     /// Returns when the target takes commands.
     func waitUntilUsable() async throws(CancellationError) { _ = try await connection() }
+
+    /// The server that deletes go to, by its `run_id`; nil while there is none.
+    var server: String? { get async { await link.server } }
 
     /// Returns when nobody holds the target.
     func waitWhileHeld() async throws(CancellationError) { try await hold.wait() }

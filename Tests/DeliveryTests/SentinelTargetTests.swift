@@ -47,7 +47,8 @@ import Testing
                 try await site.wait(forMaster: site.servers[1])
                 try site.servers[0].resume()
                 let new = try await runID(site.servers[1])
-                try await eventually("the new master") { await target.server == new }
+                // Before they have told the old one, which they do after 8 seconds.
+                try await eventually(within: .seconds(5), "the new master") { await target.server == new }
                 try await sweepsAndDeletes(sweeper, target, at: site.servers[1])
             }
         }

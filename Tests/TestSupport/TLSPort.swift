@@ -8,7 +8,8 @@ public struct TLSPort: Sendable {
     /// The same as lines of a configuration file.
     public var lines: [String] {
         let words = arguments
-        return stride(from: 0, to: words.count, by: 2).map { index in "\(words[index].dropFirst(2)) \(words[index + 1])" }
+        return stride(from: 0, to: words.count, by: 2).map { index in "\(words[index].dropFirst(2)) \(words[index + 1])"
+        }
     }
 
     /// A free port.

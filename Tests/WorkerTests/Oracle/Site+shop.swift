@@ -19,7 +19,7 @@ extension Site {
         }
     }
 
-    /// A site with the tables of ``Shop`` filled, between these two.
+    /// A site with the tables of ``Shop`` filled.
     static func shop(database: String, redis: String) async throws -> Site {
         let site = try Site(database: database, redis: redis, rules: Shop.rules)
         try await site.fillShop()

@@ -12,6 +12,7 @@ public final class Target: Sendable {
     let topology: Topology
     private let servers: Servers
     private let hold = Hold()
+    private let logger: Logger
 
     /// A target; ``run()`` connects to it.
     ///
@@ -28,6 +29,9 @@ public final class Target: Sendable {
         self.name = name
         self.url = url
         self.options = options
+        var ownLogger = logger
+        ownLogger[metadataKey: "redis"] = "\(url)"
+        self.logger = ownLogger
         topology = Topology(url, options: options, logger: logger)
         servers = Servers(
             of: topology, target: name, options: options, logger: logger, onIdentity: onIdentity, onState: onState)
@@ -44,6 +48,9 @@ public final class Target: Sendable {
 
     /// Keeps the connections until the task is cancelled. Called once; without it deletes wait.
     public func run() async {
+        if url.tls?.verifies == false {
+            logger.warning("Redis is not asked to prove who it is (tls=insecure): use it for tests only")
+        }
         await withTaskGroup { group in
             group.addTask { await self.topology.run() }
             await servers.run()
@@ -111,6 +118,9 @@ public final class Target: Sendable {
         try await hold.wait()
         _ = try await servers.members()
     }
+
+    /// The server that deletes go to, by its `run_id`; nil while there is none, and in a Cluster.
+    var server: String? { get async { await servers.only } }
 
     /// Returns when nobody holds the target.
     func waitWhileHeld() async throws(CancellationError) { try await hold.wait() }

@@ -9,7 +9,7 @@ public struct TargetOptions: Sendable {
     /// The time between two attempts to reach a target that is down.
     public var backoff: Backoff
     /// How often a connection is asked which server it leads to, so that one that is half-open, or that became a
-    /// replica, is noticed although there is nothing to delete.
+    /// replica, is noticed although there is nothing to delete: after this and the deadline together at the latest.
     public var checkInterval: Duration
     /// The most keys in one UNLINK, which Redis executes without doing anything else meanwhile.
     public var keysPerCommand: Int
@@ -27,7 +27,7 @@ public struct TargetOptions: Sendable {
     public init(
         connection: RedisConnectionOptions = .init(), deadline: Duration = .seconds(5),
         backoff: Backoff = .exponential(base: .milliseconds(50), cap: .seconds(1)),
-        checkInterval: Duration = .seconds(5), keysPerCommand: Int = 256, bytesPerPipeline: Int = 1 << 20,
+        checkInterval: Duration = .seconds(2), keysPerCommand: Int = 256, bytesPerPipeline: Int = 1 << 20,
         fencesAll: Bool = false, waitReplicas: Int = 0, index: KeyIndexOptions? = nil
     ) {
         self.connection = connection

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOTLS
 
 /// The end of a connection's channel: writes pipelines, matches the replies, and fails everybody who waits when
 /// they can no longer be matched. Confined to its channel's event loop.
@@ -18,6 +19,10 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var onMessage: (@Sendable (RedisMessage) -> Void)?
     /// Why the channel is of no more use; nil while it is.
     private var failure: RedisError?
+    /// Whether TLS is still being negotiated: what was sent waits for that.
+    private var isShakingHands: Bool
+
+    init(tls: Bool) { isShakingHands = tls }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -33,7 +38,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
             return
         }
         let timeout = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(deadline)) {
-            self.fail(RedisError(.timeout, "no answer within \(deadline)"))
+            self.fail(self.isShakingHands ? .noHandshake(within: deadline) : .noAnswer(within: deadline))
         }
         queue.append(Waiter(outcome: outcome, timeout: timeout), expecting: count)
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
@@ -49,8 +54,13 @@ final class RedisChannelHandler: ChannelInboundHandler {
         }
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case TLSUserEvent.handshakeCompleted = event { isShakingHands = false }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
-        fail(RedisError(.disconnected, "the connection was closed"))
+        fail(isShakingHands ? .closedInHandshake : .closed)
         context.fireChannelInactive()
     }
 

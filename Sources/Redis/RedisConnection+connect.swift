@@ -1,21 +1,27 @@
+import Glibc
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 extension RedisConnection {
-    /// Connects and logs in: AUTH, CLIENT SETNAME and SELECT as the URL asks.
-    ///
-    /// The URL has to be one server's: see ``RedisURL/at(_:)``.
+    /// Connects and logs in: AUTH, CLIENT SETNAME and SELECT as the URL asks. Of a deployment with Sentinels it
+    /// reaches the master. A Cluster has no one server: see ``RedisURL/at(_:)``.
     ///
     /// Throws `connect` when there is no connection within the options' timeout, `refused` when the server turns
-    /// us away, and what ``pipeline(_:deadline:)`` throws; the message is one line without the password.
+    /// us away or a file can't be read, and what ``pipeline(_:deadline:)`` throws; the message is one line without
+    /// the password.
     public static func connect(
         to url: RedisURL, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         options: RedisConnectionOptions = .init()
     ) async throws(RedisError) -> RedisConnection {
-        do {
-            let connection = try await open(url, on: group, timeout: options.connectTimeout)
-            try await connection.logIn(options)
-            return connection
+        do throws(RedisError) {
+            switch url.deployment {
+            case .standalone(let address):
+                return try await connect(to: url, at: address, on: group, options: options)
+            case .sentinel(let sentinels, let master):
+                return try await connect(toMaster: master, of: url, sentinels, on: group, options: options)
+            case .cluster: throw RedisError(.invalidURL, "a Cluster is many servers, and this asks for one")
+            }
         } catch {
             var error = error
             error.doing = "connecting to \(url)"
@@ -23,17 +29,33 @@ extension RedisConnection {
         }
     }
 
-    private static func open(
-        _ url: RedisURL, on group: any EventLoopGroup, timeout: Duration
+    /// Connects to the server at the address, which is the URL's, and logs in.
+    static func connect(
+        to url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions
     ) async throws(RedisError) -> RedisConnection {
-        guard case .standalone(let address) = url.deployment else {
-            throw RedisError(.invalidURL, "it names several servers, and not which of them")
+        do throws(RedisError) {
+            let connection = try await open(
+                url, at: address, on: group, timeout: options.connectTimeout, verifies: url.tls?.verifies ?? true)
+            try await connection.logIn(options)
+            return connection
+        } catch {
+            throw await explained(error, url, at: address, on: group, options: options)
         }
+    }
+
+    private static func open(
+        _ url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, timeout: Duration, verifies: Bool
+    ) async throws(RedisError) -> RedisConnection {
+        let context = try url.tls.map { tls throws(RedisError) in try tls.context(verifies: verifies) }
         let bootstrap = ClientBootstrap(group: group)
             .connectTimeout(TimeAmount(timeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler())
+                    if let context {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: context, serverHostname: address.serverName))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(tls: context != nil))
                 }
             }
         let channel =
@@ -58,11 +80,10 @@ extension RedisConnection {
     }
 
     private func logIn(_ options: RedisConnectionOptions) async throws(RedisError) {
-        let name = RedisCommand("CLIENT", "SETNAME", options.clientName)
+        let name = RedisCommand("CLIENT", "SETNAME", url.clientName ?? options.clientName)
         var commands = [name]
-        if let password = url.password {
-            commands.insert(RedisCommand("AUTH", url.user ?? "default", password), at: 0)
-        }
+        let password = try url.credentials.currentPassword()
+        if let password { commands.insert(url.credentials.authentication(by: password), at: 0) }
         if url.database != 0 { commands.append(RedisCommand("SELECT", "\(url.database)")) }
         let replies = try await pipeline(commands, deadline: options.connectTimeout)
         for (command, reply) in zip(commands, replies) {
@@ -72,5 +93,60 @@ extension RedisConnection {
             close()
             throw RedisError(.refused, refusal.text)
         }
+        remember(password)
+    }
+
+    // MARK: What went wrong
+
+    /// The error with what can be found out about it.
+    private static func explained(
+        _ error: RedisError, _ url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup,
+        options: RedisConnectionOptions
+    ) async -> RedisError {
+        guard case .tcp(let host, _) = address else { return error }
+        var error = error
+        switch error.underlying.flatMap({ TLSAlert($0) }) {
+        case let alert? where alert == .untrusted || alert == .otherName:
+            let certificate = await certificate(of: url, at: address, on: group, timeout: options.connectTimeout)
+            guard let certificate else { break }
+            let authority = url.tls?.authorityFile ?? "the system's list"
+            error.message =
+                certificate.fault(for: host, isOtherName: alert == .otherName, at: time(nil))
+                ?? "no CA in \(authority) has signed the server's certificate"
+        case nil where error.code == .disconnected: error.message += " before the login: \(guess(for: url.tls))"
+        default: break
+        }
+        return error
+    }
+
+    /// Why a server may hang up without a word.
+    private static func guess(for tls: RedisTLS?) -> String {
+        guard let tls else { return "perhaps the server requires TLS, which is rediss://" }
+        return tls.certificateFile == nil
+            ? "perhaps the server requires a certificate of ours: see the parameters cert and key"
+            : "perhaps the server doesn't accept our certificate"
+    }
+
+    /// The certificate that the server shows to anybody, whoever signed it; nil: it shows none. NIO doesn't tell what
+    /// was wrong with one that was not accepted.
+    private static func certificate(
+        of url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, timeout: Duration
+    ) async -> PeerCertificate? {
+        guard let connection = try? await open(url, at: address, on: group, timeout: timeout, verifies: false) else {
+            return nil
+        }
+        defer { connection.close() }
+        // It says nothing of who we are, and the answer may be a refusal: after it the handshake is over.
+        _ = try? await connection.send(RedisCommand("PING"), deadline: timeout)
+        return await connection.peerCertificate()
+    }
+}
+
+extension RedisURL.Address {
+    /// What the server is called in the handshake, and in its certificate; nil: it has no name but its address, which
+    /// is what its certificate has to have then.
+    var serverName: String? {
+        guard case .tcp(let host, _) = self, (try? SocketAddress(ipAddress: host, port: 0)) == nil else { return nil }
+        return host
     }
 }

@@ -1,4 +1,6 @@
 import NIOCore
+import NIOSSL
+import Synchronization
 
 /// One connection to one server. Any number of tasks may have pipelines under way on it; how many and how large
 /// is theirs to bound, for the connection queues what it is given.
@@ -7,6 +9,8 @@ public final class RedisConnection: Sendable {
     public let url: RedisURL
     private let channel: any Channel
     private let handler: NIOLoopBound<RedisChannelHandler>
+    /// What it was logged in with last.
+    private let password = Mutex<String?>(nil)
 
     /// For `connect`: the channel and its handler are set up.
     init(url: RedisURL, channel: any Channel, handler: NIOLoopBound<RedisChannelHandler>) {
@@ -49,6 +53,26 @@ public final class RedisConnection: Sendable {
     /// From now on messages are no replies.
     func receive(_ onMessage: @escaping @Sendable (RedisMessage) -> Void) {
         channel.eventLoop.execute { [handler] in handler.value.subscribe(onMessage) }
+    }
+
+    /// The certificate that the server has shown.
+    func peerCertificate() async -> PeerCertificate? {
+        try? await channel.nioSSL_peerCertificate().get().map { PeerCertificate($0) }
+    }
+
+    /// It was logged in with this password.
+    func remember(_ password: String?) { self.password.withLock { $0 = password } }
+
+    /// Logs in again where the password's file has another one by now. The connection goes on whatever comes of it.
+    ///
+    /// Throws `refused` when the file can't be read or the server doesn't accept the new password, and what
+    /// ``pipeline(_:deadline:)`` throws.
+    public func renewLogin(deadline: Duration) async throws(RedisError) {
+        let current = try url.credentials.currentPassword()
+        guard let current, current != password.withLock({ $0 }) else { return }
+        let reply = try await send(url.credentials.authentication(by: current), deadline: deadline)
+        if case .error(let refusal) = reply { throw RedisError(.refused, refusal.text, doing: "AUTH on \(url)") }
+        remember(current)
     }
 
     /// Whether the connection can still be used, as far as is known here.

@@ -3,9 +3,13 @@ import FoundationEssentials
 /// Where a Redis deployment is and who we are to it:
 /// - `redis://user:password@host:port/database` or `unix:///path/to/socket?db=2`: one server;
 /// - `redis+sentinel://user:password@host:port,host:port/master-name/database`: what those Sentinels call by that name;
-/// - `redis+cluster://user:password@host:port,host:port`: the Cluster that those servers belong to.
+/// - `redis+cluster://user:password@host:port,host:port`: the Cluster that those servers belong to;
+/// - each but `unix` with `rediss` in place of `redis`: the same by TLS.
 ///
-/// User and password are percent-decoded.
+/// User and password are percent-decoded. Parameters, all of them for people who need more than that:
+/// - `password_file`: where the password is read from; `client_name`: what `CLIENT LIST` calls us;
+/// - `ca`, `cert`, `key`: the files of TLS; `tls=insecure`: any certificate is taken;
+/// - `sentinel_user`, `sentinel_password`, `sentinel_password_file`: who we are to the Sentinels.
 public struct RedisURL: Hashable, Sendable {
     /// A server's address.
     public enum Address: Hashable, Sendable {
@@ -27,12 +31,16 @@ public struct RedisURL: Hashable, Sendable {
 
     /// Where the servers are.
     public var deployment: Deployment
-    /// The ACL user; nil is the server's default user.
-    public var user: String?
-    /// The password; nil sends no AUTH.
-    public var password: String?
+    /// Who we are to the servers.
+    public var credentials: RedisCredentials
+    /// Who we are to the Sentinels, where there are any.
+    public var sentinelCredentials = RedisCredentials()
+    /// How TLS is spoken to servers and Sentinels; nil: it is not.
+    public var tls: RedisTLS?
     /// The number of the database.
     public var database: Int
+    /// What `CLIENT LIST` calls us; nil: what the options say.
+    public var clientName: String?
 
     /// Parses a URL. Throws `RedisError.Code.invalidURL` with one line that says what is wrong with it.
     public init(_ text: String) throws(RedisError) {
@@ -43,33 +51,15 @@ public struct RedisURL: Hashable, Sendable {
             throw Self.invalid(
                 "can't be parsed: characters such as / # ? @ in a password are written %2F %23 %3F %40")
         }
-        var path = parts.path.drop { $0 == "/" }
-        switch scheme {
-        case "unix":
-            guard (parts.host ?? "").isEmpty, parts.path.count > 1 else {
-                throw Self.invalid("takes an absolute path, as in unix:///run/redis/redis.sock")
-            }
-            deployment = .standalone(.unix(path: parts.path))
-            path = ""
-        case "redis+sentinel":
-            let name = path.prefix { $0 != "/" }
-            guard !name.isEmpty else { throw Self.invalid("names no master: redis+sentinel://host:port/master-name") }
-            path = path.dropFirst(name.count + 1)
-            deployment = .sentinel(try Self.addresses(hosts, defaultPort: 26379), master: String(name))
-        case "redis+cluster":
-            deployment = .cluster(try Self.addresses(hosts, defaultPort: 6379))
-        default:
-            guard hosts.count == 1 else { throw Self.invalid("names several hosts, which redis+cluster:// does") }
-            deployment = .standalone(try Self.addresses(hosts, defaultPort: 6379)[0])
-        }
-        database = try Self.database(path, of: parts, scheme: scheme)
+        let (deployment, path) = try Self.deployment(scheme: scheme, parts, hosts)
+        self.deployment = deployment
+        database = try Self.database(path)
+        credentials = RedisCredentials(
+            user: parts.user.flatMap { $0.isEmpty ? nil : $0 },
+            password: parts.password.flatMap { $0.isEmpty ? nil : $0 })
+        if scheme.hasPrefix("rediss") { tls = RedisTLS() }
+        try take(parts.queryItems ?? [])
         if case .cluster = deployment, database != 0 { throw Self.invalid("names a database: a Cluster has only 0") }
-        user = parts.user.flatMap { $0.isEmpty ? nil : $0 }
-        password = parts.password.flatMap { $0.isEmpty ? nil : $0 }
-        if user != nil, password == nil {
-            throw Self.invalid(
-                "has a user but no password; a password alone is written redis://:password@host")
-        }
     }
 
     /// One of the deployment's servers, with everything else as it is here.
@@ -77,6 +67,37 @@ public struct RedisURL: Hashable, Sendable {
         var url = self
         url.deployment = .standalone(address)
         return url
+    }
+
+    /// One of its Sentinels.
+    func sentinel(at address: Address) -> RedisURL {
+        var url = at(address)
+        url.credentials = sentinelCredentials
+        url.database = 0
+        return url
+    }
+
+    /// The deployment, and what of the path is left to name a database.
+    private static func deployment(
+        scheme: String, _ parts: URLComponents, _ hosts: [Substring]
+    ) throws(RedisError) -> (Deployment, Substring) {
+        let path = parts.path.drop { $0 == "/" }
+        switch scheme.split(separator: "+").last {
+        case "unix":
+            guard (parts.host ?? "").isEmpty, parts.path.count > 1 else {
+                throw invalid("takes an absolute path, as in unix:///run/redis/redis.sock")
+            }
+            return (.standalone(.unix(path: parts.path)), "")
+        case "sentinel":
+            let name = path.prefix { $0 != "/" }
+            guard !name.isEmpty else { throw invalid("names no master: redis+sentinel://host:port/master-name") }
+            let sentinels = try addresses(hosts, defaultPort: 26379)
+            return (.sentinel(sentinels, master: String(name)), path.dropFirst(name.count + 1))
+        case "cluster": return (.cluster(try addresses(hosts, defaultPort: 6379)), path)
+        default:
+            guard hosts.count == 1 else { throw invalid("names several hosts, which redis+cluster:// does") }
+            return (.standalone(try addresses(hosts, defaultPort: 6379)[0]), path)
+        }
     }
 
     /// The URL with nothing but the first of its hosts, and all hosts.
@@ -101,27 +122,22 @@ public struct RedisURL: Hashable, Sendable {
         return addresses
     }
 
+    private static let schemes: Set = [
+        "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
+    ]
+
     private static func check(scheme: String, of text: String) throws(RedisError) {
         guard text.dropFirst(scheme.count).hasPrefix("://") else {
             throw invalid("is written redis://host:port/database or unix:///path")
         }
-        switch scheme {
-        case "redis", "unix", "redis+sentinel", "redis+cluster": return
-        case "rediss": throw invalid("has \(scheme)://, which is not yet supported")
-        default: throw invalid("has the unknown scheme \(scheme)://; known are redis:// and unix://")
+        guard schemes.contains(scheme) else {
+            throw invalid(
+                "has the unknown scheme \(scheme)://; known are redis://, redis+sentinel://, redis+cluster://, each "
+                    + "with rediss for TLS, and unix://")
         }
     }
 
-    private static func database(
-        _ path: Substring, of parts: URLComponents, scheme: String
-    ) throws(RedisError) -> Int {
-        var text = path
-        for item in parts.queryItems ?? [] {
-            guard scheme == "unix", item.name == "db" else {
-                throw invalid("has the unknown parameter \(item.name)")
-            }
-            text = item.value.map { $0[...] } ?? ""
-        }
+    static func database(_ text: some StringProtocol) throws(RedisError) -> Int {
         guard !text.isEmpty else { return 0 }
         guard let number = Int(text), number >= 0 else {
             throw invalid("has no number for a database: \(text)")
@@ -129,22 +145,23 @@ public struct RedisURL: Hashable, Sendable {
         return number
     }
 
-    private static func invalid(_ message: String) -> RedisError {
+    static func invalid(_ message: String) -> RedisError {
         RedisError(.invalidURL, "the Redis URL \(message)")
     }
 }
 
 extension RedisURL: CustomStringConvertible {
-    /// The URL with `***` for the password.
+    /// The URL with `***` for the password, and without the files.
     public var description: String {
-        let login = password == nil ? "" : "\(user ?? ""):***@"
+        let scheme = tls == nil ? "redis" : "rediss"
+        let insecure = tls?.verifies == false ? "?tls=insecure" : ""
         switch deployment {
         case .standalone(.unix(let path)):
-            return "unix://\(login)\(path)" + (database == 0 ? "" : "?db=\(database)")
-        case .standalone(let address): return "redis://\(login)\(address)/\(database)"
+            return "unix://\(credentials)\(path)" + (database == 0 ? "" : "?db=\(database)")
+        case .standalone(let address): return "\(scheme)://\(credentials)\(address)/\(database)\(insecure)"
         case .sentinel(let addresses, let master):
-            return "redis+sentinel://\(login)\(addresses.list)/\(master)/\(database)"
-        case .cluster(let addresses): return "redis+cluster://\(login)\(addresses.list)"
+            return "\(scheme)+sentinel://\(credentials)\(addresses.list)/\(master)/\(database)\(insecure)"
+        case .cluster(let addresses): return "\(scheme)+cluster://\(credentials)\(addresses.list)\(insecure)"
         }
     }
 }
@@ -160,7 +177,7 @@ extension RedisURL.Address: CustomStringConvertible {
 }
 
 extension [RedisURL.Address] {
-    fileprivate var list: String { map(\.description).joined(separator: ",") }
+    var list: String { map(\.description).joined(separator: ",") }
 }
 
 extension String {

@@ -153,7 +153,7 @@ final class Serving: Sendable {
     /// The Redis that was reached, if it is another than the one that acknowledged what is behind the cursor: it may
     /// have forgotten deletes, so the window is to be replayed.
     private func anotherServer() -> String? {
-        guard let reached = worker.monitor.server else { return nil }
+        guard let reached = worker.monitor.nextServer() else { return nil }
         return upkeep.withLock { upkeep in
             guard let served = upkeep.server else {
                 upkeep.server = reached

@@ -8,6 +8,8 @@ import Synchronization
 final class TargetMonitor: Sendable {
     private struct News {
         var identity: RedisIdentity?
+        /// Those that ``nextServer()`` has not told of: the first of them, and the last.
+        var untold: [RedisIdentity] = []
         var pausedReason: String?
     }
 
@@ -18,9 +20,13 @@ final class TargetMonitor: Sendable {
         pauses = Counter(label: "unstale_pauses_total", dimensions: [("target", target)])
     }
 
-    /// The Redis that was reached last, as JSON.
-    var server: String? {
-        news.withLock { $0.identity }.flatMap { identity in
+    /// The Redis that was reached, as JSON; nil: none was yet. Whoever asks again and again hears of another that was
+    /// reached in between, even if the first is back by now: what was deleted meanwhile was deleted in the other.
+    func nextServer() -> String? {
+        let next = news.withLock { news in
+            news.untold.isEmpty ? news.identity : news.untold.removeFirst()
+        }
+        return next.flatMap { identity in
             let encoder = JSONEncoder()
             encoder.outputFormatting = .sortedKeys
             return (try? encoder.encode(identity)).map { String(decoding: $0, as: UTF8.self) }
@@ -33,7 +39,15 @@ final class TargetMonitor: Sendable {
     /// Why the target is waited for; nil: it is not.
     var pausedReason: String? { news.withLock { $0.pausedReason } }
 
-    func reached(_ identity: RedisIdentity) { news.withLock { $0.identity = identity } }
+    func reached(_ identity: RedisIdentity) {
+        news.withLock { news in
+            defer { news.identity = identity }
+            guard identity != news.identity else { return }
+            // One in between says as much as many.
+            if news.untold.count > 1 { news.untold.removeLast() }
+            news.untold.append(identity)
+        }
+    }
 
     func changed(to state: TargetState) {
         let wasPaused = news.withLock { $0.pausedReason != nil }

@@ -44,10 +44,10 @@ import Testing
             "redis.url", "localhost:6379",
             "the Redis URL is written redis://host:port/database or unix:///path"
         ),
-        ("redis.url", "rediss://h", "the Redis URL has rediss://, which is not yet supported"),
+        ("redis.url", "rediss://h?cert=/c", "the Redis URL has one of cert and key, which belong together"),
         (
             "redis.url", "http://h",
-            "the Redis URL has the unknown scheme http://; known are redis:// and unix://"
+            "the Redis URL has the unknown scheme http://; known are redis://"
         ),
         ("redis.url", "redis://:s3cret@h:port", "the Redis URL can't be parsed"),
         ("redis.url", "redis://h/x", "the Redis URL has no number for a database: x"),

@@ -36,7 +36,7 @@ public final class FaultProxy: Sendable {
 
     let state = Mutex(State())
     let content: Content
-    private let serverPort: Int
+    private let target: Mutex<Int>
     private let listener = Mutex<(any Channel)?>(nil)
 
     /// Lends a proxy to the server on this port of 127.0.0.1.
@@ -51,7 +51,7 @@ public final class FaultProxy: Sendable {
     }
 
     private init(to serverPort: Int, content: Content) {
-        self.serverPort = serverPort
+        target = Mutex(serverPort)
         self.content = content
     }
 
@@ -68,6 +68,12 @@ public final class FaultProxy: Sendable {
 
     /// Where the Redis behind it is for its clients.
     public var url: RedisURL { get throws { try RedisURL("redis://127.0.0.1:\(port)") } }
+
+    /// The port of the server that new connections lead to.
+    public var serverPort: Int {
+        get { target.withLock { $0 } }
+        set { target.withLock { $0 = newValue } }
+    }
 
     /// How many connections were made to it.
     public var accepted: Int { state.withLock { $0.accepted } }

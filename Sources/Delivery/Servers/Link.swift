@@ -16,6 +16,8 @@ actor Link {
 
     private var health = Health()
     private var current: RedisConnection?
+    /// Where it leads.
+    private var identity: RedisIdentity?
     /// What has to work before the pause is over: the very command that failed, where there was one.
     private var probe = Link.ping
     private var waiters: [OneShot<RedisConnection, CancellationError>] = []
@@ -80,6 +82,9 @@ actor Link {
         }
     }
 
+    /// The server that the connection leads to, by its `run_id`; nil while there is none.
+    var server: String? { current == nil ? nil : identity?.runID }
+
     /// Sends the commands once. Nil when they got no replies; then, and when a reply tells of trouble of the
     /// target, the link pauses.
     nonisolated func attempt(
@@ -133,6 +138,12 @@ actor Link {
         await withTaskGroup { group in
             group.addTask { await connection.closed() }
             group.addTask { await self.check(connection, identity) }
+            if let sentinels = SentinelWatch(url, interval: options.checkInterval, options: options.connection) {
+                group.addTask {
+                    await sentinels.switched(from: connection)
+                    if !Task.isCancelled { await self.pause("Sentinel names another master", of: connection) }
+                }
+            }
             await group.next()
             group.cancelAll()
         }
@@ -141,6 +152,7 @@ actor Link {
     private func check(_ connection: RedisConnection, _ identity: RedisIdentity) async {
         while (try? await Task.sleep(for: options.checkInterval)) != nil {
             do throws(RedisError) {
+                await renewLogin(connection)
                 if try await connection.identity(deadline: options.deadline) == identity { continue }
                 pause("the server's role or history has changed", of: connection)
             } catch {
@@ -150,8 +162,21 @@ actor Link {
         }
     }
 
+    /// A secret that was changed is tried on the living connection. One that is not accepted, or not yet, is no reason
+    /// to end what still works.
+    private func renewLogin(_ connection: RedisConnection) async {
+        do throws(RedisError) {
+            try await connection.renewLogin(deadline: options.deadline)
+        } catch {
+            guard error.code == .refused else { return }
+            logger.warning(
+                "The next login to Redis would fail", metadata: ["reason": "\(error.summary)"])
+        }
+    }
+
     private func resume(with connection: RedisConnection, _ identity: RedisIdentity) {
         current = connection
+        self.identity = identity
         probe = Link.ping
         announce(health.succeeded(at: .now), server: identity.server)
         for waiter in waiters { waiter.resolve(.success(connection)) }

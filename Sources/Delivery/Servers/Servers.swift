@@ -73,6 +73,14 @@ final class Servers: Sendable {
         changed.fire()
     }
 
+    /// The one server, by its `run_id`; nil while none is reached, and in a Cluster.
+    var only: String? {
+        get async {
+            guard !topology.isCluster, let link = state.withLock({ $0.links.values.first }) else { return nil }
+            return await link.server
+        }
+    }
+
     /// A connection to each server that has keys, as soon as all take commands.
     func members() async throws(CancellationError) -> [Member] {
         while true {

@@ -108,6 +108,7 @@ public final class Sweeper: Sendable {
         for await _ in bell.stream {
             while state.withLock({ !$0.queue.isEmpty }) {
                 let members = try await servers.members()
+                guard try await leadToTarget(members) else { continue }
                 let filter = state.withLock {
                     SweepFilter($0.queue.begin(), fenced: $0.queue.fenced, companions: target.companions)
                 }
@@ -119,6 +120,20 @@ public final class Sweeper: Sendable {
                 finish(with: failures, after: .now - start)
             }
         }
+    }
+
+    /// Whether the keys that a pass would find are those that would be deleted. After a failover one connection may
+    /// still lead to the old server when the other one leads to the new: it is made anew then. When that happens
+    /// during a pass, the target tells of another identity, and what asked for the pass is asked again. In a Cluster
+    /// each key is deleted where it is.
+    private func leadToTarget(_ members: [Servers.Member]) async throws(CancellationError) -> Bool {
+        guard !target.topology.isCluster, let member = members.first else { return true }
+        try await target.waitUntilUsable()
+        guard let server = await target.server, let own = await member.link.server else { return false }
+        if server == own { return true }
+        await member.link.pause(
+            "it leads to another server than the one that keys are deleted from", of: member.connection)
+        return false
     }
 
     /// Ends a pass: nil failures mean that it was broken off.

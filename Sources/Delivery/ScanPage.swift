@@ -1,18 +1,27 @@
 import Redis
 
-/// What one SCAN returned.
+/// What one SCAN returned, or an index.
 struct ScanPage {
     /// Where to go on; `0` is the end.
     let cursor: [UInt8]
-    let keys: [[UInt8]]
+    let keys: RedisStrings
 
     /// Nil when the reply is not a page, for example an error.
     init?(_ reply: RedisReply) {
-        guard case .array(let parts) = reply, parts.count == 2, case .bulk(let cursor) = parts[0],
-            case .array(let keys) = parts[1]
-        else { return nil }
+        guard case .array(let parts) = reply, parts.count == 2, case .bulk(let cursor) = parts[0] else { return nil }
         self.cursor = cursor
-        self.keys = keys.compactMap { if case .bulk(let key) = $0 { key } else { nil } }
+        switch parts[1] {
+        case .strings(let keys): self.keys = keys
+        case .array(let keys):
+            self.keys = RedisStrings(keys.compactMap { if case .bulk(let key) = $0 { key } else { nil } })
+        default: return nil
+        }
+    }
+
+    /// Keys that an index knows.
+    init(_ keys: RedisStrings) {
+        self.keys = keys
+        cursor = Self.edge
     }
 
     /// The cursor that begins a pass and that ends it.

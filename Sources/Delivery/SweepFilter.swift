@@ -14,6 +14,12 @@ struct SweepFilter {
         ownKeys = PatternSet(patterns.filter { $0.literalPrefix.starts(with: "unstale:".utf8) })
     }
 
+    /// What the keys of the patterns begin with.
+    var keyPrefixes: [[UInt8]] { patterns.patterns.map(\.literalPrefix) }
+
+    /// What the fences of keys of fenced patterns begin with.
+    var fencePrefixes: [[UInt8]] { IndexPrefixes.fences(of: fenced?.patterns.map(\.literalPrefix) ?? []) }
+
     /// The narrowest `SCAN MATCH` that misses no key of any pattern.
     var keyPattern: Pattern { patterns.scanPattern }
 
@@ -22,14 +28,17 @@ struct SweepFilter {
 
     /// The keys on a page that some pattern matches.
     func keys(on page: ScanPage) -> [Key] {
-        page.keys.lazy.map { Key(bytes: $0) }.filter { key in
-            patterns.matches(key) && (Fence.key(behind: key.bytes) == nil || ownKeys.matches(key))
+        let span = page.keys.bytes.span
+        return page.keys.indices.compactMap { index in
+            guard patterns.matches(span.extracting(page.keys.range(at: index))) else { return nil }
+            let key = Key(bytes: Array(page.keys[index]))
+            return Fence.key(behind: key.bytes) == nil || ownKeys.matches(key) ? key : nil
         }
     }
 
     /// The keys that some fenced pattern matches and that have their fence on a page.
     func keysOfFences(on page: ScanPage) -> [Key] {
         guard let fenced else { return [] }
-        return page.keys.compactMap(Fence.key(behind:)).filter { fenced.matches($0) }
+        return page.keys.compactMap { Fence.key(behind: Array($0)) }.filter { fenced.matches($0) }
     }
 }

@@ -11,13 +11,16 @@ final class RedisChannelHandler: ChannelInboundHandler {
         let timeout: Scheduled<Void>
     }
 
-    private let reader = ReplyReader()
+    private let reader: ReplyReader
     private var queue = PipelineQueue<Waiter>()
     private var context: ChannelHandlerContext?
     /// What is told unasked on channels that were subscribed to.
     private var onMessage: (@Sendable (RedisMessage) -> Void)?
     /// Why the channel is of no more use; nil while it is.
     private var failure: RedisError?
+
+    /// - Parameter packsStrings: see ``RedisConnectionOptions/packsStrings``.
+    init(packsStrings: Bool) { reader = ReplyReader(packsStrings: packsStrings) }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 

@@ -13,7 +13,7 @@ extension RedisConnection {
         options: RedisConnectionOptions = .init()
     ) async throws(RedisError) -> RedisConnection {
         do {
-            let connection = try await open(url, on: group, timeout: options.connectTimeout)
+            let connection = try await open(url, on: group, options)
             try await connection.logIn(options)
             return connection
         } catch {
@@ -24,16 +24,17 @@ extension RedisConnection {
     }
 
     private static func open(
-        _ url: RedisURL, on group: any EventLoopGroup, timeout: Duration
+        _ url: RedisURL, on group: any EventLoopGroup, _ options: RedisConnectionOptions
     ) async throws(RedisError) -> RedisConnection {
         guard case .standalone(let address) = url.deployment else {
             throw RedisError(.invalidURL, "it names several servers, and not which of them")
         }
         let bootstrap = ClientBootstrap(group: group)
-            .connectTimeout(TimeAmount(timeout))
+            .connectTimeout(TimeAmount(options.connectTimeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler())
+                    try channel.pipeline.syncOperations.addHandler(
+                        RedisChannelHandler(packsStrings: options.packsStrings))
                 }
             }
         let channel =
@@ -52,7 +53,7 @@ extension RedisConnection {
                 url: url, channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
         }.whenComplete { result in
             // A connection that arrives after cancellation has no owner, and its deinit closes it.
-            arrival.resolve(result.mapError { .connecting($0, timeout: timeout) })
+            arrival.resolve(result.mapError { .connecting($0, timeout: options.connectTimeout) })
         }
         return try await arrival.value()
     }

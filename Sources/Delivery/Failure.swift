@@ -15,7 +15,9 @@ public struct Failure: Hashable, Sendable {
     static let longKey = "the key is longer than Redis allows"
     /// … of a key that has to be fenced.
     static let longFence = "the name of the key's fence is longer than Redis allows"
-    private static let ownReasons: Set = [longKey, longFence]
+    /// … in a Cluster.
+    static let braces = "a key with } and without a hash tag can't be fenced in a Cluster"
+    private static let ownReasons: Set = [longKey, longFence, braces]
 
     /// The failure of this key.
     public init(key: Key, reason: String) {

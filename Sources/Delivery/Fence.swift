@@ -19,13 +19,8 @@ enum Fence {
     /// What a token's name has before the key's.
     static let prefix = Array("unstale:fence:".utf8)
 
-    /// Where a key's token is.
-    static func key(of key: Key) -> Key { Key(bytes: prefix + key.bytes) }
-
-    /// The key whose token is at `fence`; nil: it is no fence.
-    static func key(behind fence: [UInt8]) -> Key? {
-        fence.starts(with: prefix) ? Key(bytes: Array(fence.dropFirst(prefix.count))) : nil
-    }
+    /// Whether a key is a token.
+    static func isFence(_ key: [UInt8]) -> Bool { key.starts(with: prefix) }
 
     /// A token that no other is equal to: random bits in hexadecimal.
     static func token(using random: inout some RandomNumberGenerator) -> [UInt8] {
@@ -33,11 +28,18 @@ enum Fence {
         return (0..<tokenLength).map { _ in digits[Int.random(in: 0..<16, using: &random)] }
     }
 
-    /// The command that puts a token in the place of a key's last one, and so keeps all from storing who took that.
+    /// The command that puts a token in the place of the last one, and so keeps all from storing who took that.
     ///
-    /// - Parameter onlyIfTaken: Where there is none, make none: whoever keeps to the protocol has not read yet.
-    static func renewal(of key: Key, token: [UInt8], onlyIfTaken: Bool = false) -> RedisCommand {
+    /// - Parameters:
+    ///   - fence: Where the token is.
+    ///   - onlyIfTaken: Where there is none, make none: whoever keeps to the protocol has not read yet.
+    static func renewal(at fence: Key, token: [UInt8], onlyIfTaken: Bool = false) -> RedisCommand {
         let condition = onlyIfTaken ? [Array("XX".utf8)] : []
-        return RedisCommand("SET", [Self.key(of: key).bytes, token, px, milliseconds] + condition)
+        return RedisCommand("SET", [fence.bytes, token, px, milliseconds] + condition)
     }
+}
+
+extension CompanionName {
+    /// Where a key's token is; nil: it can have none.
+    func fence(of key: Key) -> Key? { name(Fence.prefix, of: key) }
 }

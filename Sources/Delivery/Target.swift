@@ -2,14 +2,15 @@ import Logging
 import Redis
 import Rules
 
-/// One Redis deployment, today a single server, that keys are deleted from.
+/// One Redis deployment that keys are deleted from: a server, what Sentinels call by a name, or a Cluster.
 public final class Target: Sendable {
     /// What people and metrics call it.
     public let name: String
     /// Where it is.
     public let url: RedisURL
     let options: TargetOptions
-    private let link: Link
+    let topology: Topology
+    private let servers: Servers
     private let hold = Hold()
 
     /// A target; ``run()`` connects to it.
@@ -27,14 +28,13 @@ public final class Target: Sendable {
         self.name = name
         self.url = url
         self.options = options
-        var logger = logger
-        logger[metadataKey: "redis"] = "\(url)"
-        link = Link(
-            to: url, target: name, options: options, logger: logger, onIdentity: onIdentity, onState: onState)
+        topology = Topology(url, options: options, logger: logger)
+        servers = Servers(
+            of: topology, target: name, options: options, logger: logger, onIdentity: onIdentity, onState: onState)
     }
 
     /// Where it stands.
-    public var state: TargetState { link.state }
+    public var state: TargetState { servers.currentState }
 
     /// Whether it is left alone until somebody sets this back: what is under way ends, everything else waits.
     public var isHeld: Bool { hold.isHeld }
@@ -42,8 +42,14 @@ public final class Target: Sendable {
     /// Has it left alone, or no longer.
     public func hold(_ isHeld: Bool) { hold.set(isHeld) }
 
-    /// Keeps the connection until the task is cancelled. Called once; without it deletes wait.
-    public func run() async { await link.run() }
+    /// Keeps the connections until the task is cancelled. Called once; without it deletes wait.
+    public func run() async {
+        await withTaskGroup { group in
+            group.addTask { await self.topology.run() }
+            await servers.run()
+            group.cancelAll()
+        }
+    }
 
     /// Deletes keys, and returns those that can't be deleted by their own fault. However long the target is in
     /// trouble, this waits for it. Any number of tasks may call it at the same time.
@@ -61,64 +67,66 @@ public final class Target: Sendable {
     /// Deletes keys, with these fences whatever the options say.
     func delete(_ keys: [Key], fencing: Fencing) async throws(CancellationError) -> [Failure] {
         var work = Unlinking(
-            keys, fencing: fencing, keysPerCommand: options.keysPerCommand,
+            keys, fencing: fencing, companions: companions, keysPerCommand: options.keysPerCommand,
             bytesPerPipeline: options.bytesPerPipeline)
         var random = SystemRandomNumberGenerator()
+        var failures = 0
         while !work.isDone {
-            let connection = try await connection()
-            let commands = work.commands(using: &random)
-            if let replies = try await link.attempt(commands, on: connection) { work.settle(replies) }
+            let replies = try await attempt(work.groups(using: &random))
+            failures = work.settle(replies) ? 0 : failures + 1
+            if failures > 0 { try await servers.rest(afterFailures: failures) }
         }
         return work.failures
     }
 
     /// What keys of our own are called here.
-    var companions: CompanionName { CompanionName(sharesSlot: false) }
+    var companions: CompanionName { CompanionName(sharesSlot: topology.isCluster) }
 
     /// Sends groups of commands until none of the replies tells of trouble of the target; a group is sent again as a
     /// whole then, so its commands must be idempotent. Gives the replies of each group in the order of its commands.
     func execute(groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]] {
-        var replies = try await execute(groups.flatMap(\.commands))[...]
-        return groups.map { group in
-            defer { replies = replies.dropFirst(group.commands.count) }
-            return Array(replies.prefix(group.commands.count))
-        }
-    }
-
-    /// Sends commands until none of the replies tells of trouble of the target; all are sent again then, so they
-    /// must be idempotent. Gives the replies in the order of the commands.
-    func execute(_ commands: [RedisCommand]) async throws(CancellationError) -> [RedisReply] {
-        var replies: [RedisReply] = []
-        while replies.count < commands.count {
-            let connection = try await connection()
-            let pipeline = Self.pipeline(commands[replies.count...], bytes: options.bytesPerPipeline)
-            let answers = try await link.attempt(Array(pipeline), on: connection)
-            if let answers, !answers.contains(where: { $0.trouble?.isTargets == true }) {
-                replies += answers
-            } else {
-                replies = []
+        var answers = [[RedisReply]](repeating: [], count: groups.count)
+        var waiting = Array(groups.indices)[...]
+        var failures = 0
+        while !waiting.isEmpty {
+            let next = Self.pipeline(waiting.map { groups[$0] }, bytes: options.bytesPerPipeline)
+            let indexes = waiting.prefix(next.count)
+            var unanswered: [Int] = []
+            for (index, replies) in zip(indexes, try await attempt(next)) {
+                if let replies, !replies.contains(where: { $0.trouble?.isTargets == true }) {
+                    answers[index] = replies
+                } else {
+                    unanswered.append(index)
+                }
             }
+            failures = unanswered.count < next.count ? 0 : failures + 1
+            waiting = unanswered + waiting.dropFirst(next.count)
+            if failures > 0 { try await servers.rest(afterFailures: failures) }
         }
-        return replies
+        return answers
     }
 
     /// Returns when the target takes commands.
-    func waitUntilUsable() async throws(CancellationError) { _ = try await connection() }
+    func waitUntilUsable() async throws(CancellationError) {
+        try await hold.wait()
+        _ = try await servers.members()
+    }
 
     /// Returns when nobody holds the target.
     func waitWhileHeld() async throws(CancellationError) { try await hold.wait() }
 
-    private func connection() async throws(CancellationError) -> RedisConnection {
+    private func attempt(_ groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]?] {
         try await hold.wait()
-        return try await link.connection()
+        return try await servers.attempt(groups)
     }
 
-    /// As many of the first commands as make a pipeline; one at least.
-    private static func pipeline(_ commands: ArraySlice<RedisCommand>, bytes limit: Int) -> ArraySlice<RedisCommand> {
+    /// As many of the first groups as make a pipeline; one at least.
+    private static func pipeline(_ groups: [CommandGroup], bytes limit: Int) -> [CommandGroup] {
         var bytes = 0
-        return commands.prefix { command in
-            defer { bytes += command.byteCount }
-            return bytes == 0 || bytes < limit
-        }
+        return Array(
+            groups.prefix { group in
+                defer { bytes += group.commands.reduce(0) { $0 + $1.byteCount } }
+                return bytes == 0 || bytes < limit
+            })
     }
 }

@@ -8,29 +8,39 @@ enum Trouble: Hashable, Sendable {
     /// The target is well, and this action doesn't work on it.
     case action(String)
 
-    /// The first words of the errors by which Redis speaks of itself and not of the key. The last three are a
-    /// Cluster's, which a target is not yet: no key is at fault. Full memory (OOM) is not among them: deletes need
-    /// none, and must go on, for entries are read all the time.
+    /// The first words of the errors by which Redis speaks of itself and not of the key. Full memory (OOM) is not among
+    /// them: deletes need none, and must go on, for entries are read all the time.
     private static let targetCodes: Set<Substring> = [
-        "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS",
-        "BUSY",
-        "NOAUTH", "WRONGPASS", "NOPERM", "MOVED", "ASK", "CROSSSLOT",
+        "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS", "BUSY",
+        "NOAUTH", "WRONGPASS", "NOPERM", "CROSSSLOT",
     ]
+    /// Those by which a Cluster speaks of a slot that is or goes elsewhere: its servers are well.
+    private static let slotCodes: Set<Substring> = ["TRYAGAIN", "MOVED", "ASK"]
 
     /// The trouble behind an error reply.
     init(_ error: RedisErrorReply) {
         // An unknown command is one that was renamed or forbidden, or it is no Redis.
-        let isTargets = Self.targetCodes.contains(error.code) || error.text.hasPrefix("ERR unknown command")
+        let isTargets =
+            Self.targetCodes.contains(error.code) || Self.slotCodes.contains(error.code)
+            || error.text.hasPrefix("ERR unknown command")
         self = isTargets ? .target(error.text) : .action(error.text)
     }
 
     /// Whether it is the target's.
     var isTargets: Bool { if case .target = self { true } else { false } }
+
+    /// Whether it is that of the server that answered, which is to be waited for.
+    var isServers: Bool {
+        if case .target(let text) = self { !Self.slotCodes.contains(RedisErrorReply(text).code) } else { false }
+    }
 }
 
 extension RedisReply {
     /// The trouble that it tells of, if any.
     var trouble: Trouble? { if case .error(let error) = self { Trouble(error) } else { nil } }
+
+    /// Whether only some of a command's keys were there, of a slot that is handed over: one by one they are found.
+    var tellsOfSplitSlot: Bool { if case .error(let error) = self { error.code == "TRYAGAIN" } else { false } }
 
     /// Whether there was no room for what was to be stored; in a script's error that is somewhere in the middle.
     var tellsOfFullMemory: Bool {

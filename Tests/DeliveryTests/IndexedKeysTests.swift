@@ -15,31 +15,30 @@ import Testing
             world.begin()
             for _ in 0..<Int.random(in: 10...150, using: &random) { world.step(using: &random) }
             world.settle(using: &random)
-            let met = world.met()
-            #expect(met == world.server)
+            #expect(world.met() == world.server)
         }
     }
 
     @Test func knowsNothingBeforeItHasReadAllAndAfterADoubt() throws {
         var keys = IndexedKeys(memoryLimit: 1 << 20)
-        #expect(isClosed(&keys))
+        #expect(keys.completeEpoch == nil)
         keys.hear(.strings(RedisStrings([[1]])), in: 0)
         #expect(keys.pages.count == 0)
         let session = keys.begin()
         keys.hear(.strings(RedisStrings([[1]])), in: session)
-        #expect(isClosed(&keys) && keys.pages.count == 1)
+        #expect(keys.completeEpoch == nil && keys.pages.count == 1)
         let goesOn = keys.fill(RedisStrings([[2]]), in: keys.epoch)
         #expect(goesOn)
         keys.filled(in: keys.epoch)
-        guard let (_, epoch) = keys.open() else { throw TestError("not complete") }
+        guard let epoch = keys.completeEpoch else { throw TestError("not complete") }
         #expect(keys.keys(beginningWith: [], from: [], limit: 9, in: epoch)?.count == 2)
         keys.hear(.null, in: session)
-        #expect(isClosed(&keys) && keys.pages.count == 0)
+        #expect(keys.completeEpoch == nil && keys.pages.count == 0)
         #expect(keys.keys(beginningWith: [], from: [], limit: 9, in: epoch) == nil)
         let counts = keys.fill(RedisStrings([[2]]), in: epoch)
         #expect(!counts, "it was found before everything was forgotten")
         keys.filled(in: epoch)
-        #expect(isClosed(&keys))
+        #expect(keys.completeEpoch == nil)
         let next = keys.begin()
         keys.hear(.strings(RedisStrings([[1]])), in: session)
         #expect(keys.pages.count == 0, "whoever told that is not listened to any more")
@@ -48,8 +47,6 @@ import Testing
         keys.end()
         #expect(keys.pages.count == 0 && keys.phase == .off)
     }
-
-    private func isClosed(_ keys: inout IndexedKeys) -> Bool { keys.open() == nil }
 
     @Test func givesUpWhereTheKeysTakeTooMuch() {
         var keys = IndexedKeys(memoryLimit: 10_000)
@@ -65,24 +62,26 @@ import Testing
         #expect(keys.phase == .off && keys.isFull)
     }
 
-    @Test func keepsWhatALookupUnderWayHasToMeet() throws {
+    @Test func takesOutWhatIsGone() throws {
         var keys = IndexedKeys(memoryLimit: 1 << 20)
         let session = keys.begin()
         keys.filled(in: keys.epoch)
-        keys.hear(.strings(RedisStrings([[1]])), in: session)
-        guard let (lookup, epoch) = keys.open(), let heard = keys.takeHeard(from: [], limit: 9) else {
-            throw TestError("not complete")
-        }
-        let gone = keys.settle(heard, [.integer(0)], in: epoch)
-        let later = keys.open()
-        keys.remove(gone, in: epoch)
-        #expect(keys.pages.count == 1 && keys.pages.heardCount == 1, "it is looked for again")
-        keys.close(lookup)
-        guard let again = keys.takeHeard(from: [], limit: 9) else { throw TestError("not marked") }
-        let goneAgain = keys.settle(again, [.error(RedisErrorReply("MOVED 1 127.0.0.1:1"))], in: epoch)
-        if let later { keys.close(later.lookup) }
-        keys.remove(goneAgain, in: epoch)
-        #expect(keys.pages.count == 0)
+        let told = RedisStrings((1...6).map { [$0] })
+        keys.hear(.strings(told), in: session)
+        #expect(keys.takeHeard(from: [], limit: 9) == told)
+        #expect(keys.takeHeard(from: [], limit: 9) == nil)
+        keys.hear(.strings(RedisStrings([[3]])), in: session)
+        keys.settle(
+            told,
+            [
+                .integer(1), .integer(0), .integer(0), .error(RedisErrorReply("MOVED 1 127.0.0.1:1")),
+                .error(RedisErrorReply("ASK 1 127.0.0.1:1")), .error(RedisErrorReply("LOADING")),
+            ], in: keys.epoch)
+        let left = keys.keys(beginningWith: [], from: [], limit: 9, in: keys.epoch)
+        #expect(left == RedisStrings([[1], [3], [6]]), "those that are there, told again, and not answered for")
+        #expect(keys.takeHeard(from: [], limit: 9) == RedisStrings([[3], [6]]))
+        keys.settle(RedisStrings([[1]]), [.integer(0)], in: keys.epoch - 1)
+        #expect(keys.pages.count == 3)
     }
 }
 
@@ -98,9 +97,8 @@ private struct World {
     private var session = 0
     /// Messages under way on the subscribed connection.
     private var messages: [RedisReply] = []
-    /// The reply under way on the other one, the epoch in which it was asked for, and what follows it.
+    /// The reply under way on the other one, and the epoch in which it was asked for.
     private var reply: (Reply, epoch: Int)?
-    private var gone: (IndexedKeys.Gone, epoch: Int)?
     /// What is left of a SCAN, and the epoch in which it began.
     private var scan: ([[UInt8]], epoch: Int)?
 
@@ -132,9 +130,8 @@ private struct World {
     }
 
     /// What a lookup meets now.
-    mutating func met() -> Set<[UInt8]> {
-        guard let (lookup, epoch) = index.open() else { return [[255]] }
-        index.close(lookup)
+    func met() -> Set<[UInt8]> {
+        guard let epoch = index.completeEpoch else { return [[255]] }
         return Set(index.keys(beginningWith: [], from: [], limit: .max, in: epoch)?.map { Array($0) } ?? [])
     }
 
@@ -156,8 +153,7 @@ private struct World {
 
     /// A lookup catches up first.
     private mutating func lookUp() {
-        guard let (lookup, epoch) = index.open() else { return }
-        defer { index.close(lookup) }
+        guard let epoch = index.completeEpoch else { return }
         while !messages.isEmpty { hear() }
         guard let met = index.keys(beginningWith: [], from: [], limit: .max, in: epoch) else { return }
         #expect(server.isSubset(of: met.map { Array($0) }))
@@ -165,22 +161,17 @@ private struct World {
 
     /// The one who fills and verifies takes a step: asks, takes an answer, or takes out.
     private mutating func keep() {
-        if let (gone, epoch) = gone {
-            index.remove(gone, in: epoch)
-            self.gone = nil
-        } else if let (reply, epoch) = reply {
+        if let (reply, epoch) = reply {
             self.reply = nil
             switch reply {
             case .page(let keys, let isLast):
                 if !index.fill(keys, in: epoch) { scan = nil } else if isLast { index.filled(in: epoch) }
-            case .exists(let keys, let replies): gone = (index.settle(keys, replies, in: epoch), epoch)
+            case .exists(let keys, let replies): index.settle(keys, replies, in: epoch)
             }
         } else if index.phase == .filling {
             ask()
         } else if let keys = index.takeHeard(from: [], limit: 3) {
-            reply = (
-                .exists(keys, keys.map { .integer(server.contains(Array($0)) ? 1 : 0) }), index.epoch
-            )
+            reply = (.exists(keys, keys.map { .integer(server.contains(Array($0)) ? 1 : 0) }), index.epoch)
         }
     }
 

@@ -28,8 +28,6 @@ import Testing
                 #expect(try await client.existing(old + new) == [])
                 #expect(try await client.existing(canaries) == [canaries[2], canaries[3]])
                 try await eventually("nothing but what is there") { index.status.keys == 0 }
-                #expect(index.covers(Pattern("resp:*")) && index.covers(Pattern("resp:x")))
-                #expect(!index.covers(Pattern("res*")) && !index.covers(Pattern("other:*")))
             }
         }
     }
@@ -188,6 +186,60 @@ import Testing
         }
     }
 
+    @Test func theSweeperLooksUpWhatItCanAndScansForTheRest() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            try await client.set((0..<1000).map { Key("resp:\($0)") } + (0..<1000).map { Key("other:\($0)") })
+            let options = TargetOptions(index: KeyIndexOptions(prefixes: ["resp:"]))
+            try await withSweeper(server.url(), options: SweepOptions(share: 1), target: options) { sweeper, _ in
+                try await eventually("an index") { sweeper.indexStatus?.state == .ready }
+                #expect(try await sweeper.sweep([Pattern("resp:1*")]).isEmpty)
+                #expect(sweeper.statistics.keysMatched == 111 && sweeper.statistics.keysScanned == 0)
+                #expect(try await sweeper.sweep([Pattern("resp:2*"), Pattern("other:2*")]).isEmpty)
+                #expect(sweeper.statistics.keysMatched == 333 && sweeper.statistics.passes == 1)
+                #expect(try await client.send(RedisCommand("DBSIZE")) == .integer(2000 - 333))
+                try await client.send(RedisCommand("CLIENT", "KILL", "TYPE", "pubsub"))
+                #expect(try await sweeper.sweep([Pattern("resp:*")]).isEmpty)
+                #expect(try await client.send(RedisCommand("DBSIZE")) == .integer(889))
+                let status = try #require(sweeper.indexStatus)
+                #expect(status.lookups == 2 && status.fallbacks == 1)
+            }
+        }
+    }
+
+    @Test func aClusterHasAnIndexForEachOfItsMasters() async throws {
+        try await RedisCluster.with { cluster in
+            let client = try await ClusterClient(RedisURL(cluster.url))
+            let options = TargetOptions(index: KeyIndexOptions(prefixes: ["resp:"]))
+            let unpaced = SweepOptions(share: 1)
+            try await withSweeper(RedisURL(cluster.url), options: unpaced, target: options) { sweeper, _ in
+                try await eventually("an index") { sweeper.indexStatus?.state == .ready }
+                for round in 0..<30 {
+                    let keys = (0..<100).map { Key("resp:\(round):\($0)") }
+                    _ = try await client.send(keys.map { ($0.bytes, RedisCommand("SET", [$0.bytes, [49]])) })
+                    #expect(try await sweeper.sweep([Pattern("resp:\(round):*")]).isEmpty)
+                    let left = try await client.send(keys.map { ($0.bytes, RedisCommand("EXISTS", [$0.bytes])) })
+                    #expect(left.allSatisfy { $0 == .integer(0) })
+                }
+                let status = try #require(sweeper.indexStatus)
+                #expect(status.lookups == 30 && status.fallbacks == 0 && sweeper.statistics.keysScanned == 0)
+            }
+        }
+    }
+
+    @Test func coversPatternsThatBeginWithAPrefix() {
+        let prefixes = IndexPrefixes(["resp:", "a*"])
+        for (pattern, isCovered) in [
+            ("resp:*", true), ("resp:x", true), ("res*", false), ("other:*", false), ("a\\*?", true), ("a*", false),
+        ] {
+            #expect(prefixes.cover(Pattern(pattern)) == isCovered, "\(pattern)")
+        }
+        let keys = RedisStrings(
+            ["resp:1", "res", "a*b", "ab", "unstale:fence:resp:1", "unstale:fence:x"].map { Array($0.utf8) })
+        let own = prefixes.own(keys).map { String(decoding: $0, as: UTF8.self) }
+        #expect(own == ["resp:1", "a*b", "unstale:fence:resp:1"])
+    }
+
     @Test func prefixesDoNotOverlap() {
         #expect(IndexPrefixes(["unstale:", "u", "b"]).tracked == ["b", "u"].map { Array($0.utf8) })
         let fences = ["b", "unstale:fence:b", "unstale:fence:{b"]
@@ -201,7 +253,9 @@ import Testing
     ) async throws {
         try await withTarget(url, options: options) { target, _ in
             let options = KeyIndexOptions(prefixes: ["resp:"], memoryLimit: memoryLimit)
-            let index = KeyIndex(options, of: target, logger: .quiet) { group, options throws(RedisError) in
+            let prefixes = IndexPrefixes(options.prefixes)
+            let index = KeyIndex(options, prefixes: prefixes, of: target, logger: .quiet) {
+                group, options throws(RedisError) in
                 try await RedisConnection.connect(to: url, on: group, options: options)
             }
             try await withThrowingTaskGroup { group in
@@ -223,6 +277,6 @@ struct IndexSweeper {
     /// Nil where it was in doubt.
     func callAsFunction(_ patterns: [Pattern], fenced: Set<Pattern> = []) async throws -> [Failure]? {
         let sweep = IndexedSweep(of: target, in: [index], share: 1)
-        return try await sweep?.run(SweepFilter(patterns, fenced: fenced))?.failures
+        return try await sweep?.run(SweepFilter(patterns, fenced: fenced, companions: target.companions))?.failures
     }
 }

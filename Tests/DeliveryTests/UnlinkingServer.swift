@@ -45,7 +45,7 @@ struct UnlinkingServer {
                 return RedisReply.error(RedisErrorReply("LOADING wait"))
             }
             if command.name == "SET" {
-                let key = Fence.key(behind: words[1])!
+                let key = Key(bytes: Array(words[1].dropFirst(Fence.prefix.count)))
                 if unfenceable.contains(key) { return .error(RedisErrorReply("ERR no token")) }
                 withToken.insert(key)
                 return .simpleString("OK")
@@ -64,7 +64,8 @@ struct UnlinkingServer {
 }
 
 extension RedisCommand {
-    fileprivate var words: [[UInt8]] {
+    /// Its name and its arguments.
+    var words: [[UInt8]] {
         zip([0] + ends, ends).map { Array(bytes[$0..<$1]) }
     }
 }

@@ -104,7 +104,10 @@ import Testing
             var work = Unlinking(
                 server.keys, fencing: server.fencing, keysPerCommand: .random(in: 1...8, using: &random),
                 bytesPerPipeline: .random(in: 1...600, using: &random))
-            while !work.isDone { work.settle(server.replies(to: work.commands(using: &random), &random)) }
+            while !work.isDone {
+                let groups = work.groups(using: &random)
+                work.settle(groups, server.replies(to: groups.flatMap(\.commands), &random))
+            }
             let failed = work.failures.map(\.key)
             #expect(Set(failed) == server.expectedFailures && Set(failed).count == failed.count)
             #expect(server.deleted == Set(server.keys).subtracting(server.undeletable))
@@ -114,9 +117,80 @@ import Testing
     }
 }
 
+@Suite struct ClusterUnlinkingTests {
+    /// Keys with and without hash tags, some of which nobody can fence.
+    private func keys(_ random: inout SeededGenerator) -> [Key] {
+        (0..<Int.random(in: 0...60, using: &random)).map { number in
+            let tag = Int.random(in: 0...3, using: &random)
+            return Key(["user:{\(tag)}:\(number)", "item:\(number)", "odd}\(number)"].randomElement(using: &random)!)
+        }
+    }
+
+    @Test func eachGroupHasTheKeysOfOneSlot() {
+        var random = SeededGenerator()
+        let companions = CompanionName(sharesSlot: true)
+        for _ in 0..<2000 {
+            let keys = Array(Set(keys(&random)))
+            var work = Unlinking(
+                keys, fencing: [.none, .all].randomElement(using: &random)!, companions: companions,
+                keysPerCommand: 4, bytesPerPipeline: .random(in: 1...600, using: &random))
+            var deleted: [Key] = []
+            while !work.isDone {
+                let groups = work.groups(using: &random)
+                for group in groups {
+                    let slots = group.commands.flatMap { command in
+                        command.name == "SET" ? [command.words[1]] : Array(command.words.dropFirst())
+                    }.map { RedisSlot(of: $0) }
+                    #expect(Set(slots).count == 1 && group.key.map { RedisSlot(of: $0.bytes) } == slots[0])
+                    deleted += group.commands[group.commands.count - 1].words.dropFirst().map { Key(bytes: $0) }
+                }
+                _ = work.settle(groups.map { $0.commands.map { _ in .integer(1) } })
+            }
+            #expect(deleted.count == keys.count && Set(deleted) == Set(keys))
+            #expect(work.failures.allSatisfy { $0.reason == Failure.braces && companions.fence(of: $0.key) == nil })
+        }
+    }
+
+    @Test func keysOfASplitSlotGoOneByOne() {
+        var random = SeededGenerator()
+        var work = Unlinking(
+            ["{a}1", "{a}2", "{a}3"].map { Key($0) }, companions: CompanionName(sharesSlot: true), keysPerCommand: 10,
+            bytesPerPipeline: 1000)
+        #expect(work.groups(using: &random).count == 1)
+        let tryAgain = RedisReply.error(RedisErrorReply("TRYAGAIN Multiple keys request during rehashing of slot"))
+        var hasSettled = work.settle([[tryAgain]])
+        #expect(!hasSettled)
+        #expect(work.groups(using: &random).map(\.commands.count) == [1, 1, 1])
+        hasSettled = work.settle([[.integer(1)], nil, [tryAgain]])
+        #expect(hasSettled)
+        #expect(work.groups(using: &random).count == 2)
+    }
+}
+
 extension Unlinking {
+    fileprivate init(_ keys: [Key], fencing: Fencing = .none, keysPerCommand: Int, bytesPerPipeline: Int) {
+        self.init(
+            keys, fencing: fencing, companions: CompanionName(sharesSlot: false), keysPerCommand: keysPerCommand,
+            bytesPerPipeline: bytesPerPipeline)
+    }
+
     fileprivate func commands() -> [RedisCommand] {
         var random = SystemRandomNumberGenerator()
-        return commands(using: &random)
+        return groups(using: &random).flatMap(\.commands)
+    }
+
+    /// The replies to all commands of ``commands()``.
+    fileprivate mutating func settle(_ replies: [RedisReply]) {
+        var random = SystemRandomNumberGenerator()
+        settle(groups(using: &random), replies)
+    }
+
+    fileprivate mutating func settle(_ groups: [CommandGroup], _ replies: [RedisReply]) {
+        var rest = replies[...]
+        _ = settle(
+            groups.map { group in
+                defer { rest = rest.dropFirst(group.commands.count) }
+                return Array(rest.prefix(group.commands.count))
+            })
     }
 }

@@ -1,17 +1,34 @@
 import Redis
 import Rules
+import TestSupport
 
-/// What an application keeps in Redis, by a connection of its own.
+/// What an application keeps in Redis, by connections of its own.
 struct Cache: Sendable {
+    /// To the server, or of a Cluster to one of its servers.
     private let connection: RedisConnection
+    private let cluster: ClusterClient?
 
-    init(_ url: RedisURL) async throws { connection = try await RedisConnection.connect(to: url) }
+    init(_ url: RedisURL) async throws {
+        if case .cluster(let seeds) = url.deployment {
+            cluster = ClusterClient(url)
+            connection = try await RedisConnection.connect(to: url.at(seeds[0]))
+        } else {
+            cluster = nil
+            connection = try await RedisConnection.connect(to: url)
+        }
+    }
+
+    /// Sends commands about one key each.
+    private func pipeline(_ commands: [(key: [UInt8], command: RedisCommand)]) async throws -> [RedisReply] {
+        if let cluster { return try await cluster.send(commands) }
+        return try await connection.pipeline(commands.map(\.command), deadline: .seconds(30))
+    }
 
     /// Caches values.
     func set(_ entries: [Key: String]) async throws {
         for chunk in Array(entries).chunked(by: 1_000) {
-            let commands = chunk.map { RedisCommand("SET", [$0.key.bytes, Array($0.value.utf8)]) }
-            for case .error(let error) in try await connection.pipeline(commands, deadline: .seconds(30)) {
+            let commands = chunk.map { ($0.key.bytes, RedisCommand("SET", [$0.key.bytes, Array($0.value.utf8)])) }
+            for case .error(let error) in try await pipeline(commands) {
                 throw RedisError(.refused, error.text)
             }
         }
@@ -30,25 +47,28 @@ struct Cache: Sendable {
 
     /// Whether any of these keys is cached.
     func hasAny(of keys: [Key]) async throws -> Bool {
-        try await connection.send(RedisCommand("EXISTS", keys.map(\.bytes)), deadline: .seconds(5)) != .integer(0)
+        try await pipeline(keys.map { ($0.bytes, RedisCommand("EXISTS", [$0.bytes])) }).contains(.integer(1))
     }
 
     /// Everything that is cached.
     func entries() async throws -> [Key: String] {
-        guard
-            case .array(let replies) = try await connection.send(
-                RedisCommand("KEYS", "*"), deadline: .seconds(30))
-        else { return [:] }
         var entries: [Key: String] = [:]
-        for chunk in replies.chunked(by: 1_000) {
-            let keys = chunk.compactMap { if case .bulk(let bytes) = $0 { Key(bytes: bytes) } else { nil } }
-            let values = try await connection.pipeline(
-                keys.map { RedisCommand("GET", [$0.bytes]) }, deadline: .seconds(30))
-            for case (let key, .bulk(let value)) in zip(keys, values) {
-                entries[key] = String(decoding: value, as: UTF8.self)
+        for chunk in try await keys().chunked(by: 1_000) {
+            let values = try await pipeline(chunk.map { ($0, RedisCommand("GET", [$0])) })
+            for case (let key, .bulk(let value)) in zip(chunk, values) {
+                entries[Key(bytes: key)] = String(decoding: value, as: UTF8.self)
             }
         }
         return entries
+    }
+
+    private func keys() async throws -> [[UInt8]] {
+        if let cluster { return try await cluster.keys() }
+        guard
+            case .array(let replies) = try await connection.send(
+                RedisCommand("KEYS", "*"), deadline: .seconds(30))
+        else { return [] }
+        return replies.compactMap { if case .bulk(let bytes) = $0 { bytes } else { nil } }
     }
 
     /// Sends a command.

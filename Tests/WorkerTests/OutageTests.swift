@@ -100,6 +100,24 @@ import Testing
         }
     }
 
+    /// It comes back from a dump that is older than deletes which it had acknowledged.
+    @Test func comesBackWithOlderData() async throws {
+        try await Site.withUsers { site, redis in
+            try await site.withWorker { _ in
+                try await redis.cli("save")
+                try await site.change(1...50)
+                try await site.waitUntilGone(1...50)
+                try await site.waitUntilServed()
+                try await redis.kill9()
+                try await redis.start()
+                let back = ContinuousClock.now
+                try await site.waitUntilGone(1...50)
+                #expect(.now - back < .seconds(2))
+                try await site.expectUntouched(51...200)
+            }
+        }
+    }
+
     private func isPaused(_ site: Site, because reason: String) async throws -> Bool {
         try await site.status().targets.first?.pausedReason?.contains(reason) == true
     }

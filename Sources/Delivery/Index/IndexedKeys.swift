@@ -24,9 +24,6 @@ struct IndexedKeys {
     private let memoryLimit: Int
     /// Who tells of keys: what others still have to say is not listened to.
     private var session = 0
-    /// The numbers of the lookups under way, and the last that was given.
-    private var lookups: Set<Int> = []
-    private var lastLookup = 0
 
     /// - Parameter memoryLimit: The most that the keys may take, in bytes.
     init(memoryLimit: Int) { self.memoryLimit = memoryLimit }
@@ -73,49 +70,23 @@ struct IndexedKeys {
         return keys.isEmpty ? nil : keys
     }
 
-    /// Keys that are gone, and the last lookup that may have to meet them all the same: in a Cluster a key may have gone
-    /// to a server where that lookup has been already.
-    struct Gone {
-        var keys = RedisStrings()
-        var lookup: Int
-    }
-
-    /// Somebody has looked whether keys are there that had the mark: the replies to their EXISTS.
-    mutating func settle(_ keys: RedisStrings, _ replies: [RedisReply], in epoch: Int) -> Gone {
-        var gone = Gone(lookup: lastLookup)
-        guard epoch == self.epoch, phase == .complete else { return gone }
+    /// Somebody has looked whether keys are there that had the mark: the replies to their EXISTS. Those that are gone are
+    /// taken out, unless they were heard of again in the meantime: what was told then may be that they have come back.
+    mutating func settle(_ keys: RedisStrings, _ replies: [RedisReply], in epoch: Int) {
+        guard isComplete(in: epoch) else { return }
+        let span = keys.bytes.span
         for (index, reply) in zip(keys.indices, replies) {
+            let key = span.extracting(keys.range(at: index))
             switch Self.isThere(reply) {
             case true?: break
-            case false?: gone.keys.append(keys, at: index)
-            case nil: pages.insert(keys.bytes.span.extracting(keys.range(at: index)), isHeard: true)
+            case false?: pages.removeUnlessHeard(key)
+            case nil: pages.insert(key, isHeard: true)
             }
         }
-        return gone
     }
 
-    /// Takes keys out that are gone. One that was heard of again in the meantime stays, for what was told may be that
-    /// it has come back; all stay where a lookup is under way that may have to meet them, and are looked for again.
-    mutating func remove(_ gone: Gone, in epoch: Int) {
-        guard epoch == self.epoch, phase == .complete else { return }
-        let mayRemove = lookups.allSatisfy { $0 > gone.lookup }
-        let span = gone.keys.bytes.span
-        for index in gone.keys.indices {
-            let key = span.extracting(gone.keys.range(at: index))
-            if mayRemove { pages.removeUnlessHeard(key) } else { pages.insert(key, isHeard: true) }
-        }
-    }
-
-    /// A lookup begins. Gives its number, and the epoch in which it is made; nil: not every key is known.
-    mutating func open() -> (lookup: Int, epoch: Int)? {
-        guard phase == .complete else { return nil }
-        lastLookup += 1
-        lookups.insert(lastLookup)
-        return (lastLookup, epoch)
-    }
-
-    /// A lookup has ended.
-    mutating func close(_ lookup: Int) { lookups.remove(lookup) }
+    /// The epoch in which every key is known; nil: that is not so.
+    var completeEpoch: Int? { phase == .complete ? epoch : nil }
 
     /// The next keys that begin with a prefix; nil: it is not certain any more that these are all.
     func keys(beginningWith prefix: [UInt8], from start: [UInt8], limit: Int, in epoch: Int) -> RedisStrings? {

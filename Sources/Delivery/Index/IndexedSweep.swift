@@ -10,10 +10,9 @@ struct IndexedSweep {
     /// A round of deletes in which Redis stood still says nothing about its load.
     private static let longestRest = Duration.milliseconds(100)
 
-    /// Nil: some index doesn't know every key. The lookups begin at the same time, so that a key that moves from one
-    /// server to another is met at one of them.
+    /// Nil: some index doesn't know every key.
     init?(of target: Target, in indexes: [KeyIndex], share: Double) {
-        lookups = indexes.compactMap { $0.open() }
+        lookups = indexes.compactMap { KeyLookup(in: $0) }
         guard !indexes.isEmpty, lookups.count == indexes.count else { return nil }
         self.target = target
         self.share = share
@@ -28,7 +27,8 @@ struct IndexedSweep {
             result.failures = fences.failures
         }
         guard let deleted = try await delete(filter.keyPrefixes, fencing: .none, filter.keys) else { return nil }
-        result.failures += deleted.failures
+        let known = Set(result.failures.map(\.key))
+        result.failures += deleted.failures.filter { !known.contains($0.key) }
         result.keysMatched = deleted.keysMatched
         return result
     }
@@ -40,7 +40,7 @@ struct IndexedSweep {
     }
 
     private func delete(
-        _ prefixes: [[UInt8]], fencing: Fencing, _ hits: (ScanPage) -> [Key]
+        _ prefixes: [[UInt8]], fencing: Fencing, _ hits: (RedisStrings) -> [Key]
     ) async throws(CancellationError) -> Result? {
         for lookup in lookups {
             guard try await lookup.catchUp() else { return nil }
@@ -49,7 +49,7 @@ struct IndexedSweep {
         var restUntil = ContinuousClock.now
         for lookup in lookups {
             let isComplete = try await lookup.forEachPage(of: prefixes) { page throws(CancellationError) in
-                let hits = hits(ScanPage(page))
+                let hits = hits(page)
                 guard !hits.isEmpty else { return }
                 do { try await Task.sleep(until: restUntil) } catch { throw CancellationError() }
                 let start = ContinuousClock.now

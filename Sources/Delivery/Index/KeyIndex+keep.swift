@@ -21,15 +21,16 @@ extension KeyIndex {
             guard state.withLock({ $0.keys.fill(own, in: epoch) }) else { return false }
             try await waitWhileHeld()
         }
-        let isComplete = state.withLock { state in
+        let keys: Int? = state.withLock { state in
             state.keys.filled(in: epoch)
-            if state.keys.isComplete(in: epoch) { state.fills += 1 }
-            return state.keys.isComplete(in: epoch)
+            guard state.keys.isComplete(in: epoch) else { return nil }
+            state.fills += 1
+            return state.keys.pages.count
         }
-        guard isComplete else { return false }
-        tellSize()
+        guard let keys else { return false }
+        onChange()
         let duration = ContinuousClock.now - start
-        logger.info("Patterns are looked up", metadata: ["keys": "\(status.keys)", "duration": "\(duration)"])
+        logger.info("Patterns are looked up", metadata: ["keys": "\(keys)", "duration": "\(duration)"])
         return true
     }
 
@@ -37,12 +38,14 @@ extension KeyIndex {
     /// everything has to be read anew.
     func verify(over connections: Connections) async throws(RedisError) {
         while try await isComplete(after: Self.verifyInterval) {
-            for connection in [connections.subscribed, connections.tracking] {
-                let reply = try await connection.send(RedisCommand("PING"), deadline: target.options.deadline)
-                if case .error = reply { throw Self.refusal(reply, of: "PING") }
+            let reply = try await connections.subscribed.send(RedisCommand("PING"), deadline: target.options.deadline)
+            if case .error = reply { throw Self.refusal(reply, of: "PING") }
+            guard try await connections.tracking.identity(deadline: target.options.deadline) == connections.server
+            else {
+                throw RedisError(.disconnected, "the server's role or history has changed")
             }
             try await verifyOnce(over: connections.tracking)
-            tellSize()
+            onChange()
         }
     }
 
@@ -57,10 +60,9 @@ extension KeyIndex {
             let replies = try await connection.pipeline(
                 batch.map { RedisCommand("EXISTS", [Array($0)]) }, deadline: target.options.deadline)
             let end = ContinuousClock.now
-            let gone = state.withLock { $0.keys.settle(batch, replies, in: epoch) }
+            state.withLock { $0.keys.settle(batch, replies, in: epoch) }
             start = Array(last) + [0]
             try await sleep(until: end + (end - sent) * (1 / Self.verifyShare - 1))
-            state.withLock { $0.keys.remove(gone, in: epoch) }
             try await waitWhileHeld()
         }
     }

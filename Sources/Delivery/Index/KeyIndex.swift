@@ -1,5 +1,4 @@
 import Logging
-import Metrics
 import NIOCore
 import NIOPosix
 import Redis
@@ -20,30 +19,31 @@ import Synchronization
 /// EXISTS says so. Where anything could have been missed, a connection that was lost above all, everything is
 /// forgotten and read anew; until then patterns are scanned for. SWAPDB alone is told by nobody: a target whose
 /// databases are swapped must have no index.
-public final class KeyIndex: Sendable {
+final class KeyIndex: Sendable {
     /// Makes a connection to the server, on an event loop, with options.
-    public typealias Connect =
+    typealias Connect =
         @Sendable (any EventLoopGroup, RedisConnectionOptions) async throws(RedisError) -> RedisConnection
 
     struct Connections {
         let subscribed, tracking: RedisConnection
+        /// What both lead to.
+        let server: RedisIdentity
     }
 
     struct State {
         var keys: IndexedKeys
         var connections: Connections?
         var reason = "it has not been built yet"
-        var lookups = 0, fallbacks = 0, fills = 0
+        var fills = 0
     }
 
     let prefixes: IndexPrefixes
     let target: Target
     let logger: Logger
     let sweepOptions: SweepOptions
+    let onChange: @Sendable () -> Void
     private let connect: Connect
     let state: Mutex<State>
-    private let lookups, fallbacks: Counter
-    private let keysGauge, bytesGauge: Gauge
 
     /// Where all of its kind listen: keys may come so fast that nobody else should share a thread with them.
     private static let listening = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -57,11 +57,14 @@ public final class KeyIndex: Sendable {
     private static let pageLimit = 1000
 
     /// The index of a server of a target; ``run()`` builds it.
-    public init(
-        _ options: KeyIndexOptions, of target: Target, sweepOptions: SweepOptions = .init(), logger: Logger,
-        connect: @escaping Connect
+    ///
+    /// - Parameter onChange: told once in a while that there are more keys or less.
+    init(
+        _ options: KeyIndexOptions, prefixes: IndexPrefixes, of target: Target, sweepOptions: SweepOptions = .init(),
+        logger: Logger, onChange: @escaping @Sendable () -> Void = {}, connect: @escaping Connect
     ) {
-        prefixes = IndexPrefixes(options.prefixes)
+        self.prefixes = prefixes
+        self.onChange = onChange
         self.target = target
         self.sweepOptions = sweepOptions
         self.connect = connect
@@ -69,17 +72,12 @@ public final class KeyIndex: Sendable {
         logger[metadataKey: "connection"] = "index"
         self.logger = logger
         state = Mutex(State(keys: IndexedKeys(memoryLimit: options.memoryLimit)))
-        let dimensions = [("target", target.name)]
-        lookups = Counter(label: "unstale_index_lookups_total", dimensions: dimensions)
-        fallbacks = Counter(label: "unstale_index_fallbacks_total", dimensions: dimensions)
-        keysGauge = Gauge(label: "unstale_index_keys", dimensions: dimensions)
-        bytesGauge = Gauge(label: "unstale_index_bytes", dimensions: dimensions)
     }
 
     /// How it stands.
-    public var status: KeyIndexStatus {
+    var status: KeyIndexStatus {
         state.withLock { state in
-            var status = KeyIndexStatus(state: .off)
+            var status = KeyIndexStatus(.off)
             switch state.keys.phase {
             case .off: status.reason = state.keys.isFull ? Self.isFull : state.reason
             case .filling: status.state = .filling
@@ -88,15 +86,13 @@ public final class KeyIndex: Sendable {
             status.keys = state.keys.pages.count
             status.unverifiedKeys = state.keys.pages.heardCount
             status.bytes = state.keys.pages.memory
-            status.lookups = state.lookups
-            status.fallbacks = state.fallbacks
             status.fills = state.fills
             return status
         }
     }
 
     /// Builds it, and keeps it until the task is cancelled. Called once.
-    public func run() async {
+    func run() async {
         var random = SystemRandomNumberGenerator()
         var failures = 0
         while !Task.isCancelled {
@@ -125,6 +121,7 @@ public final class KeyIndex: Sendable {
         defer { subscribed.close() }
         let id = try await subscribed.send(RedisCommand("CLIENT", "ID"), deadline: target.options.deadline)
         guard case .integer(let number) = id else { throw Self.refusal(id, of: "CLIENT ID") }
+        let identity = try await subscribed.identity(deadline: target.options.deadline)
         let session = state.withLock { $0.keys.begin() }
         try await subscribed.subscribe(to: [Self.channel], deadline: target.options.deadline) { [self] message in
             state.withLock { $0.keys.hear(message.payload, in: session) }
@@ -135,8 +132,13 @@ public final class KeyIndex: Sendable {
         let track = RedisCommand("CLIENT", words + prefixes.tracked.flatMap { [Array("PREFIX".utf8), $0] })
         let reply = try await tracking.send(track, deadline: target.options.deadline)
         guard case .simpleString = reply else { throw Self.refusal(reply, of: "CLIENT TRACKING") }
+        let server = try await tracking.identity(deadline: target.options.deadline)
+        guard server == identity else {
+            throw RedisError(.disconnected, "the connections lead to different servers")
+        }
+        let connections = Connections(subscribed: subscribed, tracking: tracking, server: server)
         let error = await withTaskGroup(of: RedisError?.self) { group in
-            group.addTask { await self.keep(over: Connections(subscribed: subscribed, tracking: tracking)) }
+            group.addTask { await self.keep(over: connections) }
             for connection in [subscribed, tracking] {
                 group.addTask {
                     await connection.closed()
@@ -180,15 +182,8 @@ public final class KeyIndex: Sendable {
             state.connections = nil
             state.reason = reason
         }
-        tellSize()
+        onChange()
         if isNews { logger.notice("Patterns are scanned for", metadata: ["reason": "\(summary)"]) }
-    }
-
-    /// Has the gauges show how much there is.
-    func tellSize() {
-        let (keys, bytes) = state.withLock { ($0.keys.pages.count, $0.keys.pages.memory) }
-        keysGauge.record(keys)
-        bytesGauge.record(bytes)
     }
 
     static func refusal(_ reply: RedisReply, of command: String) -> RedisError {
@@ -198,24 +193,8 @@ public final class KeyIndex: Sendable {
 }
 
 extension KeyIndex {
-    /// Whether the keys of a pattern are all among those that it is about.
-    func covers(_ pattern: Pattern) -> Bool { prefixes.cover(pattern) }
-
-    /// Begins a lookup; nil: it is not certain that every key is known.
-    func open() -> KeyLookup? {
-        state.withLock { $0.keys.open() }.map { KeyLookup($0.lookup, of: self, in: $0.epoch) }
-    }
-
-    /// A lookup is over.
-    func close(_ lookup: Int) { state.withLock { $0.keys.close(lookup) } }
-
-    /// Patterns were served by it, or were not, although it is about their keys.
-    func count(wasServed: Bool) {
-        state.withLock { state in
-            if wasServed { state.lookups += 1 } else { state.fallbacks += 1 }
-        }
-        (wasServed ? lookups : fallbacks).increment()
-    }
+    /// The epoch in which every key is known; nil: that is not so.
+    var completeEpoch: Int? { state.withLock { $0.keys.completeEpoch } }
 
     /// The next keys with a prefix; nil: it is not certain that every key is known.
     func page(of prefix: [UInt8], from start: [UInt8], in epoch: Int) -> RedisStrings? {

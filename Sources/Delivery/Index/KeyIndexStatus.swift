@@ -1,4 +1,4 @@
-/// How an index stands, and what it has done since it was made.
+/// How a target's index stands, and what it has done since it was made.
 public struct KeyIndexStatus: Hashable, Sendable, Codable {
     /// Whether patterns are looked up in it.
     public enum State: String, Hashable, Sendable, Codable {
@@ -20,10 +20,25 @@ public struct KeyIndexStatus: Hashable, Sendable, Codable {
     public var unverifiedKeys = 0
     /// What they take, in bytes.
     public var bytes = 0
+    /// Times that all keys were read.
+    public var fills = 0
     /// Times that patterns were served by it.
     public var lookups = 0
     /// Times that patterns about its keys were scanned for.
     public var fallbacks = 0
-    /// Times that its keys were read.
-    public var fills = 0
+
+    /// How it stands where it has the keys of several servers: as it does where it stands worst.
+    init(of parts: [KeyIndexStatus]) {
+        let order: [State] = [.off, .filling]
+        state = order.first { state in parts.contains { $0.state == state } } ?? (parts.isEmpty ? .off : .ready)
+        reason = parts.isEmpty ? "no server is known yet" : parts.lazy.compactMap(\.reason).first
+        for part in parts {
+            keys += part.keys
+            unverifiedKeys += part.unverifiedKeys
+            bytes += part.bytes
+            fills += part.fills
+        }
+    }
+
+    init(_ state: State) { self.state = state }
 }

@@ -1,21 +1,17 @@
 import Redis
 
-/// Which keys with some prefixes there are, by what an index knows. Nobody uses it but the one who has opened it.
-///
-/// Every key is met that is there from ``KeyIndex/open()`` on until the end.
-final class KeyLookup {
+/// Which keys there are with some prefixes, by what an index knows: all that are there from the moment on when every
+/// key was known to be heard of that was written before.
+struct KeyLookup {
     private let index: KeyIndex
     private let epoch: Int
-    private let number: Int
 
-    /// For ``KeyIndex/open()``.
-    init(_ number: Int, of index: KeyIndex, in epoch: Int) {
+    /// Nil: the index doesn't know every key.
+    init?(in index: KeyIndex) {
+        guard let epoch = index.completeEpoch else { return nil }
         self.index = index
         self.epoch = epoch
-        self.number = number
     }
-
-    deinit { index.close(number) }
 
     /// Returns when every key has been heard of that was written before. False: that can't be known.
     func catchUp() async throws(CancellationError) -> Bool { try await index.catchUp(in: epoch) }
@@ -27,13 +23,13 @@ final class KeyLookup {
     ) async throws(CancellationError) -> Bool {
         for prefix in IndexPrefixes.distinct(prefixes) {
             var start = prefix
-            repeat {
+            while true {
                 guard let page = index.page(of: prefix, from: start, in: epoch) else { return false }
                 guard let last = page.last else { break }
+                try await body(page)
                 // The next possible key in the order of bytes.
                 start = Array(last) + [0]
-                try await body(page)
-            } while true
+            }
         }
         return true
     }

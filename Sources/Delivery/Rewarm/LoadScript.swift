@@ -5,7 +5,7 @@ import Rules
 /// process loads the same entry at the same time.
 struct LoadScript: Sendable {
     private let text: String
-    /// SHA-1 of the text, as `SCRIPT LOAD` answers it: by that name Redis remembers a script that it was given once.
+    /// SHA-1 of the text, as `SCRIPT LOAD` answers it: by that name a server remembers a script that it was given once.
     private let digest: String
 
     /// Takes the lock and sets the fence, which makes void what others have read until now. Answers 0 where somebody
@@ -36,19 +36,34 @@ struct LoadScript: Sendable {
 
     static let all = [begin, store, release]
 
-    /// Runs the script for each of these keys and arguments. The first command brings the text, so that the others
-    /// of the pipeline can do without.
-    func commands(_ runs: [(keys: [Key], arguments: [[UInt8]])]) -> [RedisCommand] {
-        runs.enumerated().map { number, run in
-            let words =
-                [Array((number == 0 ? text : digest).utf8), Array("\(run.keys.count)".utf8)]
-                + run.keys.map(\.bytes) + run.arguments
-            return number == 0 ? RedisCommand("EVAL", words) : RedisCommand("EVALSHA", words)
-        }
+    /// Runs the script for each of these keys, which are in one slot each, and arguments. Gives the replies.
+    func run(_ runs: [Run], on target: Target) async throws(CancellationError) -> [RedisReply] {
+        var replies = try await target.execute(groups: runs.map { group("EVALSHA", digest, $0) }).map { $0[0] }
+        // A server that has not met it yet, or has forgotten it.
+        let unknown = replies.indices.filter { replies[$0].tellsOfUnknownScript }
+        let again = try await target.execute(groups: unknown.map { group("EVAL", text, runs[$0]) })
+        for (index, answer) in zip(unknown, again) { replies[index] = answer[0] }
+        return replies
     }
 
-    /// Where the lock of a key's load is.
-    static func lock(of key: Key) -> Key { Key(bytes: Array("unstale:load:".utf8) + key.bytes) }
+    /// Keys and arguments.
+    typealias Run = (keys: [Key], arguments: [[UInt8]])
+
+    private func group(_ command: StaticString, _ script: String, _ run: Run) -> CommandGroup {
+        let words = [Array(script.utf8), Array("\(run.keys.count)".utf8)] + run.keys.map(\.bytes) + run.arguments
+        return CommandGroup(key: run.keys.first, commands: [RedisCommand(command, words)])
+    }
+}
+
+extension RedisReply {
+    fileprivate var tellsOfUnknownScript: Bool {
+        if case .error(let error) = self { error.code == "NOSCRIPT" } else { false }
+    }
+}
+
+extension CompanionName {
+    /// Where the lock of a key's load is; nil: it can have none.
+    func lock(of key: Key) -> Key? { name(Array("unstale:load:".utf8), of: key) }
 }
 
 extension Duration {

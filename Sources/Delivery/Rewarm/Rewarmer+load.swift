@@ -51,8 +51,8 @@ extension Rewarmer {
         let arguments = [
             token, Fence.lifetime.redisMilliseconds, (deadline + .seconds(1)).redisMilliseconds,
         ]
-        let runs = calls.map { ([LoadScript.lock(of: $0.key), Fence.key(of: $0.key)], arguments) }
-        let replies = try await target.execute(LoadScript.begin.commands(runs))
+        let runs = calls.map { (keys: companions(of: $0), arguments: arguments) }
+        let replies = try await LoadScript.begin.run(runs, on: target)
         let isLocked = replies.map { $0 != .integer(0) }
         state.withLock { state in
             state.statistics.loads += isLocked.count { $0 }
@@ -61,6 +61,11 @@ extension Rewarmer {
             }
         }
         return zip(calls, isLocked).filter(\.1).map(\.0)
+    }
+
+    /// The lock and the fence of an entry: it has both, or it would not have been queued.
+    private func companions(of call: RewarmCall) -> [Key] {
+        [target.companions.lock(of: call.key), target.companions.fence(of: call.key)].compactMap(\.self)
     }
 
     private func fetch(_ calls: [RewarmCall], _ rewarm: Rewarm) async -> [Loaded] {
@@ -100,14 +105,13 @@ extension Rewarmer {
             }
         }
         var stored: [Int] = []
-        var runs: [(keys: [Key], arguments: [[UInt8]])] = []
+        var runs: [LoadScript.Run] = []
         for (index, call) in calls.enumerated() {
             guard case .value(let bytes) = loaded[index] else { continue }
-            let keys = [LoadScript.lock(of: call.key), Fence.key(of: call.key), call.key]
-            runs.append((keys, [token, bytes, lifetime(rewarm).redisMilliseconds]))
+            runs.append((companions(of: call) + [call.key], [token, bytes, lifetime(rewarm).redisMilliseconds]))
             stored.append(index)
         }
-        let replies = try await target.execute(LoadScript.store.commands(runs))
+        let replies = try await LoadScript.store.run(runs, on: target)
         for (index, reply) in zip(stored, replies) {
             switch reply {
             case .integer(1): break
@@ -119,8 +123,8 @@ extension Rewarmer {
         let unstored = zip(calls, outcomes).filter { if case .stored = $0.1 { false } else { true } }.map(\.0)
         // What was touched was deleted before, and is perhaps filled by now.
         if !rewarm.touch { try await delete(unstored) }
-        let locks = unstored.map { (keys: [LoadScript.lock(of: $0.key)], arguments: [token]) }
-        _ = try await target.execute(LoadScript.release.commands(locks))
+        let locks = unstored.map { (keys: Array(companions(of: $0).prefix(1)), arguments: [token]) }
+        _ = try await LoadScript.release.run(locks, on: target)
         return outcomes
     }
 

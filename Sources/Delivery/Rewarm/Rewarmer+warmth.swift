@@ -35,16 +35,16 @@ extension Rewarmer {
         var random = SystemRandomNumberGenerator()
         let token = Fence.token(using: &random)
         for isLFU in state.withLock({ [$0.isLFU, !$0.isLFU] }) {
-            let commands = calls.flatMap { call in
-                [
-                    Fence.renewal(of: call.key, token: token, onlyIfTaken: !rules[call.rule].fence),
-                    question(about: call, isLFU: isLFU),
-                ]
+            let groups = calls.map { call in
+                let fence = target.companions.fence(of: call.key).map {
+                    Fence.renewal(at: $0, token: token, onlyIfTaken: !rules[call.rule].fence)
+                }
+                return CommandGroup(
+                    key: call.key, commands: [fence, question(about: call, isLFU: isLFU)].compactMap(\.self))
             }
-            let replies = try await target.execute(commands)
             // Where its fence could not be renewed, the entry goes by a command that needs no room for one.
-            let answers = stride(from: 1, to: replies.count, by: 2).map {
-                replies[$0 - 1].trouble == nil ? replies[$0] : replies[$0 - 1]
+            let answers = try await target.execute(groups: groups).map { replies in
+                replies.first { $0.trouble != nil } ?? replies[replies.count - 1]
             }
             if answers.contains(where: \.tellsOfOtherPolicy) {
                 state.withLock { $0.isLFU = !isLFU }

@@ -118,7 +118,12 @@ public final class Rewarmer: Sendable {
         guard !calls.isEmpty else { return job }
         // Nothing is queued behind a target that is down, for it would pile up there.
         try await target.waitUntilUsable()
-        let sorted = try await sort(calls)
+        // What can have no lock in the place where it is can't be loaded either.
+        let nameless = calls.filter { target.companions.lock(of: $0.key) == nil }
+        try await delete(nameless)
+        for _ in nameless { job.settle(nil) }
+        let sorted = try await sort(
+            nameless.isEmpty ? calls : calls.filter { target.companions.lock(of: $0.key) != nil })
         for _ in 0..<sorted.absent { job.settle(nil) }
         let isStopping = state.withLock { $0.isStopping }
         let refused = try enqueue(sorted.load, job, since: since)

@@ -37,7 +37,7 @@ struct Coverage: AsyncParsableCommand {
         let postgres = try await PostgresConnection.connect(settings.postgres())
         var report = CoverageReport()
         try await examineTables(rules, postgres, &report)
-        let redis = try await RedisConnection.connect(to: url)
+        let redis = try await RedisConnections.connect(to: url)
         defer { redis.close() }
         try await examineKeys(rules, redis, &report)
         if json {
@@ -68,25 +68,31 @@ struct Coverage: AsyncParsableCommand {
     }
 
     private func examineKeys(
-        _ rules: RuleSet, _ connection: RedisConnection, _ report: inout CoverageReport
+        _ rules: RuleSet, _ connections: RedisConnections, _ report: inout CoverageReport
     ) async throws {
         let limit = all ? Int.max : sample ?? 10_000
-        let total = try await connection.keyCount()
+        var total: Int? = 0
+        for connection in connections.all {
+            let count = try await connection.keyCount()
+            total = total.flatMap { total in count.map { total + $0 } }
+        }
         var coverage = KeyCoverage(rules.rules)
-        var scan = try await KeyScan(connection)
         var isSample = false
         var bar = ProgressBar("looking at keys")
         defer { bar.erase() }
-        // One page more than needed tells whether that was all.
-        while !isSample, let page = try await scan.next(limit: max(1, limit - coverage.count)) {
-            for key in page {
-                guard coverage.count < limit else {
-                    isSample = true
-                    break
+        for connection in connections.all where !isSample {
+            var scan = try await KeyScan(connection)
+            // One page more than needed tells whether that was all.
+            while !isSample, let page = try await scan.next(limit: max(1, limit - coverage.count)) {
+                for key in page {
+                    guard coverage.count < limit else {
+                        isSample = true
+                        break
+                    }
+                    coverage.add(key)
                 }
-                coverage.add(key)
+                bar.show(coverage.count, of: total.map { min($0, limit) })
             }
-            bar.show(coverage.count, of: total.map { min($0, limit) })
         }
         report.take(coverage, inRedis: total, isSample: isSample)
     }

@@ -8,10 +8,7 @@ extension Site {
     ) async throws {
         try await RedisServer.with { redis in
             func run(_ database: String, _ postgres: PostgresServer?) async throws {
-                let site = try Site(
-                    database: database, redis: "redis://127.0.0.1:\(redis.port)", rules: Shop.rules)
-                try await site.fillShop()
-                try await site.unstale(["install", "--row-limit", "\(Shop.rowLimit)"])
+                let site = try await Site.shop(database: database, redis: "redis://127.0.0.1:\(redis.port)")
                 try await body(site, postgres, redis)
             }
             if ownPostgres {
@@ -20,6 +17,14 @@ extension Site {
                 try await TestDatabase.with { try await run($0.url, nil) }
             }
         }
+    }
+
+    /// A site with the tables of ``Shop`` filled.
+    static func shop(database: String, redis: String) async throws -> Site {
+        let site = try Site(database: database, redis: redis, rules: Shop.rules)
+        try await site.fillShop()
+        try await site.unstale(["install", "--row-limit", "\(Shop.rowLimit)"])
+        return site
     }
 
     private func fillShop() async throws {

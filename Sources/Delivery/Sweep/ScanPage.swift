@@ -1,6 +1,6 @@
 import Redis
 
-/// What one SCAN returned, or an index.
+/// What one SCAN returned.
 struct ScanPage {
     /// Where to go on; `0` is the end.
     let cursor: [UInt8]
@@ -16,12 +16,6 @@ struct ScanPage {
             self.keys = RedisStrings(keys.compactMap { if case .bulk(let key) = $0 { key } else { nil } })
         default: return nil
         }
-    }
-
-    /// Keys that an index knows.
-    init(_ keys: RedisStrings) {
-        self.keys = keys
-        cursor = Self.edge
     }
 
     /// The cursor that begins a pass and that ends it.

@@ -4,8 +4,9 @@ import Redis
 import Rules
 import Synchronization
 
-/// Deletes keys by pattern: one SCAN of the whole target, at a pace that leaves it most of its time, serves all
-/// patterns that are waiting. It has a connection of its own, so deletes by key go on meanwhile.
+/// Deletes keys by pattern: one SCAN of the whole target, of all its servers at the same time and at a pace that leaves
+/// them most of theirs, serves all patterns that are waiting. It has connections of its own, so deletes by key go on
+/// meanwhile.
 ///
 /// That nothing is missed rests on SCAN's guarantee: "A full iteration always retrieves all the elements that
 /// were present in the collection from the start to the end of a full iteration" (redis.io, SCAN). A key that is
@@ -17,6 +18,9 @@ import Synchronization
 /// stayed where it was until it was met and replaced, or it went away in the meantime (expired, evicted, replaced
 /// by others) and can't come back. So, when the second SCAN begins, that reader has stored, and the SCAN deletes
 /// what it stored, or it never will. A token that was made later belongs to a load that saw the change.
+///
+/// Patterns about keys that the target's index has are served at once, as long as nothing is in doubt there; see
+/// ``KeyIndex``.
 ///
 /// One SCAN for both would not do: a reader may store a key that the cursor has passed already, and its token may
 /// expire before the cursor comes to it. Nobody would ever hear of that key.
@@ -30,7 +34,9 @@ public final class Sweeper: Sendable {
     }
 
     private let target: Target
-    private let link: Link
+    private let servers: Servers
+    /// Nil: there is none.
+    private let indexes: KeyIndexes?
     private let options: SweepOptions
     private let passes, keysScanned, keysSwept: Counter
     private let passTime: Metrics.Timer
@@ -43,11 +49,16 @@ public final class Sweeper: Sendable {
         self.target = target
         self.options = options
         var logger = logger
-        logger[metadataKey: "redis"] = "\(target.url)"
         logger[metadataKey: "connection"] = "sweep"
         // A SCAN names no key that could be to blame, so each of its errors is the target's trouble.
-        link = Link(
-            to: target.url, target: target.name, options: target.options, logger: logger, isTrouble: { _ in true })
+        var targetOptions = target.options
+        targetOptions.connection.packsStrings = true
+        let servers = Servers(
+            of: target.topology, target: target.name, options: targetOptions, logger: logger, isTrouble: { _ in true })
+        self.servers = servers
+        indexes = target.options.index.map { index in
+            KeyIndexes(index, of: target, servers: servers, sweepOptions: options, logger: logger)
+        }
         let dimensions = [("target", target.name)]
         passes = Counter(label: "unstale_sweep_passes_total", dimensions: dimensions)
         keysScanned = Counter(label: "unstale_sweep_keys_scanned_total", dimensions: dimensions)
@@ -56,8 +67,11 @@ public final class Sweeper: Sendable {
         state = Mutex(State(queue: SweepQueue(patternsPerPass: options.patternsPerPass)))
     }
 
-    /// Where its own connection stands.
-    public var connectionState: TargetState { link.state }
+    /// Where its own connections stand.
+    public var connectionState: TargetState { servers.currentState }
+
+    /// How the target's index stands; nil: there is none.
+    public var indexStatus: KeyIndexStatus? { indexes?.status }
 
     /// What it has done.
     public var statistics: SweepStatistics { state.withLock { $0.statistics } }
@@ -66,8 +80,11 @@ public final class Sweeper: Sendable {
     /// `CancellationError`. Called once.
     public func run() async {
         await withTaskGroup { group in
-            group.addTask { await self.link.run() }
+            group.addTask { await self.servers.run() }
             group.addTask { try? await self.servePatterns() }
+            if let indexes = self.indexes {
+                group.addTask { await indexes.run() }
+            }
             await group.next()
             group.cancelAll()
         }
@@ -90,8 +107,24 @@ public final class Sweeper: Sendable {
     public func sweep(
         _ patterns: [Pattern], fenced: Set<Pattern> = []
     ) async throws(CancellationError) -> [Failure] {
-        guard !patterns.isEmpty else { return [] }
         let fenced = target.options.fencesAll ? Set(patterns) : fenced
+        var (patterns, failures) = (patterns, [Failure]())
+        if let indexes {
+            let covered = patterns.filter(indexes.covers)
+            if !covered.isEmpty, let result = try await indexes.sweep(covered, fenced: fenced) {
+                count(.matched, result.keysMatched)
+                failures = result.failures
+                patterns.removeAll(where: indexes.covers)
+            }
+        }
+        guard !patterns.isEmpty else { return failures }
+        return try await failures + scan(for: patterns, fenced: fenced)
+    }
+
+    /// Waits for a pass.
+    private func scan(
+        for patterns: [Pattern], fenced: Set<Pattern>
+    ) async throws(CancellationError) -> [Failure] {
         let outcome = Outcome(cancellation: CancellationError())
         let id = state.withLock { $0.hasEnded ? nil : $0.queue.add(patterns, fenced: fenced, waiter: outcome) }
         guard let id else { throw CancellationError() }
@@ -107,10 +140,15 @@ public final class Sweeper: Sendable {
     private func servePatterns() async throws(CancellationError) {
         for await _ in bell.stream {
             while state.withLock({ !$0.queue.isEmpty }) {
-                let connection = try await link.connection()
-                let filter = state.withLock { SweepFilter($0.queue.begin(), fenced: $0.queue.fenced) }
+                let members = try await servers.members()
+                let filter = state.withLock {
+                    SweepFilter($0.queue.begin(), fenced: $0.queue.fenced, companions: target.companions)
+                }
                 let start = ContinuousClock.now
-                let failures = try await pass(filter, on: connection)
+                let pass = SweepPass(
+                    target: target, servers: servers, members: members, filter: filter, options: options,
+                    count: { self.count($0, $1) })
+                let failures = try await pass.run()
                 finish(with: failures, after: .now - start)
             }
         }
@@ -137,80 +175,22 @@ public final class Sweeper: Sendable {
         }
     }
 
-    /// One pass, from the first cursor to the last on one connection: another may lead to a server to which the
-    /// cursor means nothing, and that has other tokens. Gives the failures; nil when it was broken off.
-    private func pass(
-        _ filter: SweepFilter, on connection: RedisConnection
-    ) async throws(CancellationError) -> [Failure]? {
-        guard let latency = try await latency(of: connection) else { return nil }
-        var pace = SweepPace(share: options.share, callLimit: options.callLimit, latency: latency)
-        var renewed: [Failure]? = []
-        if let fences = filter.fencePattern {
-            renewed = try await scan(
-                fences, fencing: .all, counting: \.fencesMatched, pace: &pace, on: connection,
-                hits: filter.keysOfFences)
+    private func count(_ what: SweepPass.Count, _ number: Int) {
+        switch what {
+        case .scanned: keysScanned.increment(by: number)
+        case .matched: keysSwept.increment(by: number)
+        case .fences: break
         }
-        guard let renewed,
-            let deleted = try await scan(
-                filter.keyPattern, fencing: .none, counting: \.keysMatched, pace: &pace, on: connection,
-                hits: filter.keys)
-        else { return nil }
-        return Array(Dictionary((renewed + deleted).map { ($0.key, $0) }) { first, _ in first }.values)
+        state.withLock { $0.statistics[keyPath: what.statistic] += number }
     }
+}
 
-    /// One SCAN of everything that deletes the hits. Gives the failures; nil when it was broken off.
-    private func scan(
-        _ pattern: Pattern, fencing: Fencing, counting count: WritableKeyPath<SweepStatistics, Int>,
-        pace: inout SweepPace, on connection: RedisConnection, hits: (ScanPage) -> [Key]
-    ) async throws(CancellationError) -> [Failure]? {
-        var cursor = ScanPage.edge
-        var failures: [Failure] = []
-        repeat {
-            try await target.waitWhileHeld()
-            let start = ContinuousClock.now
-            guard let page = try await page(from: cursor, matching: pattern, count: pace.count, on: connection)
-            else { return nil }
-            var idleSince = ContinuousClock.now
-            var rest = pace.scanned(in: idleSince - start)
-            let hits = hits(page)
-            state.withLock { state in
-                state.statistics.keysScanned += page.keys.count
-                state.statistics[keyPath: count] += hits.count
-            }
-            keysScanned.increment(by: page.keys.count)
-            if count == \.keysMatched { keysSwept.increment(by: hits.count) }
-            if !hits.isEmpty {
-                failures += try await target.delete(hits, fencing: fencing)
-                rest += pace.deleted(in: .now - idleSince)
-                idleSince = .now
-            }
-            do { try await Task.sleep(until: idleSince + rest) } catch { throw CancellationError() }
-            cursor = page.cursor
-        } while cursor != ScanPage.edge
-        return failures
-    }
-
-    private func page(
-        from cursor: [UInt8], matching pattern: Pattern, count: Int, on connection: RedisConnection
-    ) async throws(CancellationError) -> ScanPage? {
-        let scan = RedisCommand(
-            "SCAN", [cursor, Array("MATCH".utf8), pattern.bytes, Array("COUNT".utf8), Array("\(count)".utf8)])
-        guard let reply = try await link.attempt([scan], on: connection)?.first else { return nil }
-        guard let page = ScanPage(reply) else {
-            await link.pause("SCAN was answered with no page of keys", of: connection, probe: scan)
-            return nil
+extension SweepPass.Count {
+    fileprivate var statistic: WritableKeyPath<SweepStatistics, Int> {
+        switch self {
+        case .scanned: \.keysScanned
+        case .matched: \.keysMatched
+        case .fences: \.fencesMatched
         }
-        return page
-    }
-
-    /// What a round trip takes at best; nil when the connection failed.
-    private func latency(of connection: RedisConnection) async throws(CancellationError) -> Duration? {
-        var best = Duration.seconds(1)
-        for _ in 0..<3 {
-            let start = ContinuousClock.now
-            guard try await link.attempt([RedisCommand("PING")], on: connection) != nil else { return nil }
-            best = min(best, .now - start)
-        }
-        return best
     }
 }

@@ -1,0 +1,26 @@
+import Redis
+
+/// Has deletes count as done only when so many replicas have them (redis.io, WAIT).
+struct ReplicaWait: Sendable {
+    private let count: Int
+    private static let limit = Duration.seconds(1)
+
+    /// So many replicas, at least one.
+    init(_ count: Int) { self.count = count }
+
+    /// What is sent behind the writes. It holds up the connection for a second at most.
+    var command: RedisCommand {
+        RedisCommand("WAIT", "\(count)", "\(Int64(Self.limit / .milliseconds(1)))")
+    }
+
+    /// What is wrong with the reply; nil: all of them have what was written.
+    func shortfall(_ reply: RedisReply?) -> String? {
+        guard case .integer(let number)? = reply else { return nil }
+        return number < count ? "only \(number) of \(count) replicas have acknowledged within \(Self.limit)" : nil
+    }
+}
+
+extension TargetOptions {
+    /// Nil: replicas are not waited for.
+    var replicaWait: ReplicaWait? { waitReplicas > 0 ? ReplicaWait(waitReplicas) : nil }
+}

@@ -1,0 +1,304 @@
+import Logging
+import Redis
+import Synchronization
+
+/// Connections to all servers of a deployment that have keys, each of which comes back by itself.
+final class Servers: Sendable {
+    private struct State {
+        var links: [RedisURL.Address: Link] = [:]
+        /// Those that somebody keeps a connection to, or is about to.
+        var served: Set<RedisURL.Address> = []
+        var states: [RedisURL.Address: TargetState] = [:]
+        var identities: [RedisURL.Address: RedisIdentity] = [:]
+        var announced = TargetState.connecting
+        var hasEnded = false
+    }
+
+    /// One server of them, and the connection that leads there now.
+    struct Member: Sendable {
+        let address: RedisURL.Address
+        let link: Link
+        let connection: RedisConnection
+    }
+
+    let topology: Topology
+    private let target: String
+    private let options: TargetOptions
+    private let logger: Logger
+    private let isTrouble: @Sendable (RedisErrorReply) -> Bool
+    private let onIdentity: @Sendable (RedisIdentity) async -> Void
+    private let onState: @Sendable (TargetState) -> Void
+    private let state = Mutex(State())
+    private let changed = Signal()
+
+    /// - Parameters:
+    ///   - target: The target's name.
+    ///   - isTrouble: whether an error is the server's and not the command's; nil: as ``Trouble`` has it.
+    ///   - onIdentity: told which servers these are, before a connection to a new one is given to anybody.
+    ///   - onState: told each change of the state.
+    init(
+        of topology: Topology, target: String, options: TargetOptions, logger: Logger,
+        isTrouble: (@Sendable (RedisErrorReply) -> Bool)? = nil,
+        onIdentity: @escaping @Sendable (RedisIdentity) async -> Void = { _ in },
+        onState: @escaping @Sendable (TargetState) -> Void = { _ in }
+    ) {
+        self.topology = topology
+        self.target = target
+        self.options = options
+        self.logger = logger
+        let isCluster = topology.isCluster
+        self.isTrouble = isTrouble ?? { isCluster ? Trouble($0).isServers : Trouble($0).isTargets }
+        self.onIdentity = onIdentity
+        self.onState = onState
+    }
+
+    /// Where they stand together.
+    var currentState: TargetState { state.withLock { $0.announced } }
+
+    /// Keeps the connections until the task is cancelled; then all who wait get a `CancellationError`.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let (addresses, version) = topology.servers
+                let new = state.withLock { state in
+                    defer { state.served.formUnion(addresses) }
+                    return addresses.subtracting(state.served)
+                }
+                for address in new { group.addTask { await self.serve(address) } }
+                announce()
+                guard (try? await topology.waitForChange(from: version)) != nil else { break }
+            }
+        }
+        state.withLock { $0.hasEnded = true }
+        changed.fire()
+    }
+
+    /// A connection to each server that has keys, as soon as all take commands.
+    func members() async throws(CancellationError) -> [Member] {
+        while true {
+            let map = try await topology.knownMap()
+            var members: [Member] = []
+            for address in map.masters {
+                guard let link = try await link(to: address), let connection = try await connection(of: link) else {
+                    break
+                }
+                members.append(Member(address: address, link: link, connection: connection))
+            }
+            if members.count == map.masters.count { return members }
+        }
+    }
+
+    /// Sends each group once to whoever has its keys, and again only where a redirection says so. Nil for those that
+    /// got no replies, and trouble of a server in the last of a group's replies: these are to be tried again.
+    func attempt(_ groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]?] {
+        var map = try await topology.knownMap()
+        var routed = groups.map { RoutedGroup($0, isCluster: map.isCluster) }
+        while true {
+            var steps: [RedisURL.Address: [(index: Int, commands: [RedisCommand])]] = [:]
+            for index in routed.indices {
+                guard let step = routed[index].step(map) else { continue }
+                steps[step.address, default: []].append((index, step.commands))
+            }
+            if steps.isEmpty { break }
+            for (address, indexes, replies) in try await send(steps) {
+                for (index, replies) in zip(indexes, replies) {
+                    if let redirection = routed[index].take(replies, from: address) { topology.follow(redirection) }
+                }
+            }
+            map = topology.map ?? map
+        }
+        if routed.contains(where: { $0.outcome == .failed }) { topology.doubt() }
+        return routed.map { if case .done(let replies) = $0.outcome { replies } else { nil } }
+    }
+
+    private typealias Answers = (address: RedisURL.Address, indexes: [Int], replies: [[RedisReply]?])
+
+    /// Waits before what came to nothing is tried again. Where a connection was lost, that has a pause of its own; but
+    /// servers that are about to hand over a slot, or that have none, answer at once.
+    func rest(afterFailures failures: Int) async throws(CancellationError) {
+        guard topology.isCluster else { return }
+        var random = SystemRandomNumberGenerator()
+        let delay = options.backoff.delay(afterFailures: failures, using: &random)
+        do { try await Task.sleep(for: delay) } catch { throw CancellationError() }
+    }
+
+    /// One pipeline for each server, all at the same time.
+    private func send(
+        _ steps: [RedisURL.Address: [(index: Int, commands: [RedisCommand])]]
+    ) async throws(CancellationError) -> [Answers] {
+        // Nearly always there is one, which needs no task.
+        if steps.count == 1, let (address, steps) = steps.first { return [try await send(steps, to: address)] }
+        do {
+            return try await withThrowingTaskGroup(of: Answers.self) { group in
+                for (address, steps) in steps { group.addTask { try await self.send(steps, to: address) } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+        } catch {
+            throw CancellationError()
+        }
+    }
+
+    private func send(
+        _ steps: [(index: Int, commands: [RedisCommand])], to address: RedisURL.Address
+    ) async throws(CancellationError) -> Answers {
+        let indexes = steps.map(\.index)
+        let none = [[RedisReply]?](repeating: nil, count: steps.count)
+        guard let link = try await link(to: address), let connection = try await connection(of: link),
+            let replies = try await link.attempt(steps.flatMap(\.commands) + acknowledgement, on: connection)
+        else { return (address, indexes, none) }
+        if let wait = options.replicaWait, let shortfall = wait.shortfall(replies.last) {
+            await link.pause(shortfall, of: connection, probe: wait.command)
+            return (address, indexes, none)
+        }
+        var rest = replies[...]
+        return (
+            address, indexes,
+            steps.map { step in
+                defer { rest = rest.dropFirst(step.commands.count) }
+                return Array(rest.prefix(step.commands.count))
+            }
+        )
+    }
+
+    /// What asks whether replicas have what was written before it, on the same connection.
+    private var acknowledgement: [RedisCommand] { options.replicaWait.map { [$0.command] } ?? [] }
+
+    /// The link to a server; nil: it has no keys any more.
+    private func link(to address: RedisURL.Address) async throws(CancellationError) -> Link? {
+        while true {
+            let (link, hasEnded) = state.withLock { ($0.links[address], $0.hasEnded) }
+            if let link { return link }
+            if hasEnded { throw CancellationError() }
+            guard topology.servers.addresses.contains(address) else { return nil }
+            try await changed.wait { state.withLock { $0.links[address] == nil && !$0.hasEnded } }
+        }
+    }
+
+    /// The connection of a link; nil: its server has no keys any more.
+    private func connection(of link: Link) async throws(CancellationError) -> RedisConnection? {
+        do throws(CancellationError) {
+            return try await link.connection()
+        } catch {
+            if Task.isCancelled || state.withLock({ $0.hasEnded }) { throw error }
+            // By this the link's own end is told too: the Cluster has done without that server since.
+            await Task.yield()
+            return nil
+        }
+    }
+
+    /// Keeps a connection for as long as the server has keys.
+    private func serve(_ address: RedisURL.Address) async {
+        repeat {
+            let link = makeLink(to: address)
+            state.withLock { state in
+                state.links[address] = link
+                state.states[address] = .connecting
+            }
+            changed.fire()
+            await keep(link, at: address)
+        } while stillServes(address)
+        announce()
+    }
+
+    /// A connection has ended. Whether there is to be another: its server has keys again by now.
+    private func stillServes(_ address: RedisURL.Address) -> Bool {
+        defer { changed.fire() }
+        return state.withLock { state in
+            state.links[address] = nil
+            state.states[address] = nil
+            state.identities[address] = nil
+            let isNeeded = !Task.isCancelled && topology.servers.addresses.contains(address)
+            if !isNeeded { state.served.remove(address) }
+            return isNeeded
+        }
+    }
+
+    private func makeLink(to address: RedisURL.Address) -> Link {
+        let url = topology.url(of: address)
+        var logger = logger
+        logger[metadataKey: "redis"] = "\(url)"
+        return Link(
+            to: url, target: target, options: options, logger: logger, isTrouble: isTrouble,
+            onIdentity: { await self.reached(address, $0) }, onState: { self.changed(to: $0, at: address) })
+    }
+
+    /// Keeps one connection for as long as its server has keys.
+    private func keep(_ link: Link, at address: RedisURL.Address) async {
+        await withTaskGroup { group in
+            group.addTask { await link.run() }
+            group.addTask {
+                while true {
+                    let (addresses, version) = self.topology.servers
+                    guard addresses.contains(address),
+                        (try? await self.topology.waitForChange(from: version)) != nil
+                    else { return }
+                }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// A Cluster is the one that it was before as long as each of its masters is.
+    private func reached(_ address: RedisURL.Address, _ identity: RedisIdentity) async {
+        guard topology.isCluster else { return await onIdentity(identity) }
+        let masters = topology.map?.masters ?? []
+        let known = state.withLock { state in
+            state.identities[address] = identity
+            return masters.compactMap { state.identities[$0] }
+        }
+        guard masters.contains(address), known.count == masters.count else { return }
+        await onIdentity(RedisIdentity(cluster: known))
+    }
+
+    private func changed(to new: TargetState, at address: RedisURL.Address) {
+        var new = new
+        if topology.isCluster, case .paused(let since, let reason) = new {
+            // Where a server is down, another may have its keys by now.
+            topology.doubt()
+            new = .paused(since: since, reason: reason.contains("\(address)") ? reason : "\(address): \(reason)")
+        }
+        state.withLock { state in
+            if state.links[address] != nil { state.states[address] = new }
+        }
+        announce()
+    }
+
+    /// Tells what has changed of the common state. Called whenever something may have.
+    private func announce() {
+        let masters = topology.map?.masters ?? []
+        let health = topology.health
+        state.withLock { state in
+            let common = TargetState(common: [health] + masters.map { state.states[$0] ?? .connecting })
+            guard common != state.announced else { return }
+            state.announced = common
+            // Within, so that it's told in order.
+            onState(common)
+        }
+    }
+}
+
+extension TargetState {
+    /// What holds of all when each is in one of these: they are waited for while one is.
+    init(common states: [TargetState]) {
+        let pauses = states.compactMap { state -> (since: ContinuousClock.Instant, reason: String)? in
+            if case .paused(let since, let reason) = state { (since, reason) } else { nil }
+        }
+        if let first = pauses.min(by: { $0.since < $1.since }) {
+            self = .paused(since: first.since, reason: first.reason)
+        } else {
+            self = states.contains(.connecting) ? .connecting : .connected
+        }
+    }
+}
+
+extension RedisIdentity {
+    /// The identity of a Cluster whose masters have these.
+    fileprivate init(cluster masters: [RedisIdentity]) {
+        let servers = Set(masters.map(\.server)).sorted().joined(separator: " and ")
+        self.init(
+            runID: masters.map(\.runID).sorted().joined(separator: ","),
+            replicationID: masters.map(\.replicationID).sorted().joined(separator: ","), role: .master,
+            server: "a Cluster of \(masters.count) masters, \(servers)")
+    }
+}

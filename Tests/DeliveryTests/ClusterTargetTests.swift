@@ -1,0 +1,107 @@
+import Redis
+import Rules
+import TestSupport
+import Testing
+
+@testable import Delivery
+
+@Suite struct ClusterTargetTests {
+    private func keys(_ count: Int, _ prefix: String) -> [Key] { (0..<count).map { Key("\(prefix):\($0)") } }
+
+    private func set(_ keys: [Key], _ client: ClusterClient) async throws {
+        for chunk in stride(from: 0, to: keys.count, by: 2_000).map({ keys[$0..<min($0 + 2_000, keys.count)] }) {
+            _ = try await client.send(chunk.map { ($0.bytes, RedisCommand("SET", [$0.bytes, [49]])) })
+        }
+    }
+
+    @Test func keysGoWhereverTheyAre() async throws {
+        try await RedisCluster.with { cluster in
+            let client = try ClusterClient(RedisURL(cluster.url))
+            let tagged = (0..<1000).map { Key("{tag}:\($0)") }
+            let (stale, others) = (keys(5_000, "stale") + tagged, keys(500, "other"))
+            try await set(stale + others, client)
+            try await withTarget(RedisURL(cluster.url)) { (target, story) async throws in
+                #expect(try await target.delete(stale, fenced: Set(tagged)).isEmpty)
+                #expect(target.state == .connected && story.pauses == 0)
+                #expect(story.identities.last?.server.contains("Cluster of 3 masters") == true)
+                // A key that nobody can fence goes all the same, and that is told.
+                let odd = Key("odd}key")
+                try await self.set([odd], client)
+                #expect(try await target.delete([odd], fenced: [odd]) == [Failure(key: odd, reason: Failure.braces)])
+            }
+            let left = Set(try await client.keys().map { Key(bytes: $0) })
+            let fences = Set(tagged.map { Key("unstale:fence:" + $0.description) })
+            #expect(left == Set(others).union(fences))
+        }
+    }
+
+    @Test func aMovedSlotIsFollowedAndOneLookSetsTheMapRight() async throws {
+        try await RedisCluster.with { cluster in
+            let client = try ClusterClient(RedisURL(cluster.url))
+            try await withTarget(RedisURL(cluster.url)) { (target, story) async throws in
+                try await eventually("connections") { target.state == .connected }
+                let keys = keys(200, "k")
+                for key in keys.prefix(20) {
+                    let slot = RedisSlot(of: key.bytes)
+                    let source = try #require(try await cluster.master(of: slot))
+                    let other = try #require(cluster.servers.prefix(3).first { $0.port != source.port })
+                    try await cluster.move(slot, from: source, to: other)
+                }
+                try await self.set(keys, client)
+                #expect(try await target.delete(keys).isEmpty)
+                #expect(try await client.keys().isEmpty && story.pauses == 0)
+            }
+        }
+    }
+
+    @Test func aPatternsKeysGoFromAllMastersWhileSlotsMove() async throws {
+        try await RedisCluster.with { cluster in
+            let client = try ClusterClient(RedisURL(cluster.url))
+            try await withSweeper(RedisURL(cluster.url), options: SweepOptions(share: 1)) { sweeper, _ in
+                for round in 0..<4 {
+                    let (stale, others) = (keys(20_000, "stale\(round)"), keys(100, "other"))
+                    try await set(stale + others, client)
+                    let slots = Set(stale.prefix(30).map { RedisSlot(of: $0.bytes) })
+                    try await withThrowingTaskGroup { group in
+                        group.addTask {
+                            for slot in slots {
+                                let source = try #require(try await cluster.master(of: slot))
+                                let other = try #require(cluster.servers.prefix(3).first { $0.port != source.port })
+                                try await cluster.move(slot, from: source, to: other)
+                            }
+                        }
+                        for _ in 0..<3 {
+                            let fresh = Key("stale\(round):fresh")
+                            try await self.set([fresh], client)
+                            #expect(try await sweeper.sweep([Pattern("stale\(round):*")]).isEmpty)
+                            let left = Set(try await client.keys().map { Key(bytes: $0) })
+                            #expect(left == Set(others), "\(left.subtracting(others).prefix(3))")
+                        }
+                        try await group.waitForAll()
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func aServerThatIsAwayIsNamed() async throws {
+        try await RedisCluster.with { cluster in
+            try await withTarget(RedisURL(cluster.url)) { (target, _) async throws in
+                try await eventually("connections") { target.state == .connected }
+                let victim = cluster.servers[1]
+                try await victim.kill9()
+                try await eventually("a pause with a reason") {
+                    if case .paused(_, let reason) = target.state {
+                        reason.contains("127.0.0.1:\(victim.port)")
+                    } else {
+                        false
+                    }
+                }
+                // Its replica takes over.
+                try await eventually("the Cluster again") { target.state == .connected }
+                let keys = keys(300, "k")
+                #expect(try await target.delete(keys).isEmpty)
+            }
+        }
+    }
+}

@@ -16,6 +16,7 @@ import redis
 
 from admin import Admin
 from measuring import cpu_seconds, percentile, report, status, stop
+from patterns import Patterns
 from rewarm import Rewarm
 from servers import BIN, Servers
 
@@ -232,6 +233,14 @@ class Bench:
         rewarm.storm()
 
 
+    def patterns(self):
+        """Deletes by pattern."""
+        patterns = Patterns(self)
+        patterns.passes()
+        patterns.many()
+        patterns.index()
+        patterns.foreground()
+
     def admin(self):
         """What it costs to look on."""
         Admin(self).latency()
@@ -242,7 +251,7 @@ class Bench:
 
 
 def main():
-    names = ["capture", "drain", "latency", "idle", "rewarm", "admin"]
+    names = ["capture", "drain", "latency", "idle", "rewarm", "patterns", "admin"]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *names, "soak"], help="default: all but soak")
     parser.add_argument("--binary", default=f"{HERE}/../.build/release/unstale")

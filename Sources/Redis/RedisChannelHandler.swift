@@ -12,7 +12,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         let timeout: Scheduled<Void>
     }
 
-    private let reader = ReplyReader()
+    private let reader: ReplyReader
     private var queue = PipelineQueue<Waiter>()
     private var context: ChannelHandlerContext?
     /// What is told unasked on channels that were subscribed to.
@@ -22,7 +22,13 @@ final class RedisChannelHandler: ChannelInboundHandler {
     /// Whether TLS is still being negotiated: what was sent waits for that.
     private var isShakingHands: Bool
 
-    init(tls: Bool) { isShakingHands = tls }
+    /// - Parameters:
+    ///   - tls: Whether TLS comes first.
+    ///   - packsStrings: see ``RedisConnectionOptions/packsStrings``.
+    init(tls: Bool, packsStrings: Bool) {
+        isShakingHands = tls
+        reader = ReplyReader(packsStrings: packsStrings)
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 

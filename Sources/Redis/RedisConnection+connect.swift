@@ -35,7 +35,7 @@ extension RedisConnection {
     ) async throws(RedisError) -> RedisConnection {
         do throws(RedisError) {
             let connection = try await open(
-                url, at: address, on: group, timeout: options.connectTimeout, verifies: url.tls?.verifies ?? true)
+                url, at: address, on: group, options: options, verifies: url.tls?.verifies ?? true)
             try await connection.logIn(options)
             return connection
         } catch {
@@ -44,18 +44,20 @@ extension RedisConnection {
     }
 
     private static func open(
-        _ url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, timeout: Duration, verifies: Bool
+        _ url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions,
+        verifies: Bool
     ) async throws(RedisError) -> RedisConnection {
         let context = try url.tls.map { tls throws(RedisError) in try tls.context(verifies: verifies) }
         let bootstrap = ClientBootstrap(group: group)
-            .connectTimeout(TimeAmount(timeout))
+            .connectTimeout(TimeAmount(options.connectTimeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let context {
                         try channel.pipeline.syncOperations.addHandler(
                             NIOSSLClientHandler(context: context, serverHostname: address.serverName))
                     }
-                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(tls: context != nil))
+                    try channel.pipeline.syncOperations.addHandler(
+                        RedisChannelHandler(tls: context != nil, packsStrings: options.packsStrings))
                 }
             }
         let channel =
@@ -74,7 +76,7 @@ extension RedisConnection {
                 url: url, channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
         }.whenComplete { result in
             // A connection that arrives after cancellation has no owner, and its deinit closes it.
-            arrival.resolve(result.mapError { .connecting($0, timeout: timeout) })
+            arrival.resolve(result.mapError { .connecting($0, timeout: options.connectTimeout) })
         }
         return try await arrival.value()
     }
@@ -130,14 +132,14 @@ extension RedisConnection {
     /// The certificate that the server shows to anybody, whoever signed it; nil: it shows none. NIO doesn't tell what
     /// was wrong with one that was not accepted.
     private static func certificate(
-        of url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, timeout: Duration
+        of url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions
     ) async -> PeerCertificate? {
-        guard let connection = try? await open(url, at: address, on: group, timeout: timeout, verifies: false) else {
+        guard let connection = try? await open(url, at: address, on: group, options: options, verifies: false) else {
             return nil
         }
         defer { connection.close() }
         // It says nothing of who we are, and the answer may be a refusal: after it the handshake is over.
-        _ = try? await connection.send(RedisCommand("PING"), deadline: timeout)
+        _ = try? await connection.send(RedisCommand("PING"), deadline: options.connectTimeout)
         return await connection.peerCertificate()
     }
 }

@@ -4,10 +4,14 @@ public struct RedisConnectionOptions: Sendable {
     public var connectTimeout: Duration
     /// What `CLIENT LIST` calls us: letters, digits and dashes.
     public var clientName: String
+    /// Whether an array inside of an array that holds nothing but strings comes as ``RedisReply/strings(_:)``: a page of
+    /// SCAN, keys that are told by `__redis__:invalidate`.
+    public var packsStrings: Bool
 
     /// Options; the defaults suit a server in the same network.
-    public init(connectTimeout: Duration = .seconds(3), clientName: String = "unstale") {
+    public init(connectTimeout: Duration = .seconds(3), clientName: String = "unstale", packsStrings: Bool = false) {
         self.connectTimeout = connectTimeout
         self.clientName = clientName
+        self.packsStrings = packsStrings
     }
 }

@@ -12,6 +12,9 @@ public enum RedisReply: Hashable, Sendable {
     case null
     /// Several replies, at most seven levels deep.
     case array([RedisReply])
+    /// What would be an array of one string or more and nothing else, where that was asked for: see
+    /// ``RedisConnectionOptions/packsStrings``.
+    case strings(RedisStrings)
 
     /// The text of a simple or binary-safe string, what is not UTF-8 replaced; nil for anything else.
     public var text: String? {

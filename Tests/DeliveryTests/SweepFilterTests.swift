@@ -6,7 +6,7 @@ import Testing
 @testable import Delivery
 
 @Suite struct SweepFilterTests {
-    private func page(_ keys: [String]) -> [[UInt8]] { keys.map { Array($0.utf8) } }
+    private func page(_ keys: [String]) -> RedisStrings { RedisStrings(keys.map { Array($0.utf8) }) }
 
     @Test func findsTheKeysBehindFences() {
         let filter = SweepFilter(["a:*", "b:*", "c:?"].map { Pattern($0) }, fenced: [Pattern("a:*"), Pattern("c:?")])

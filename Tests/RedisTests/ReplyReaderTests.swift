@@ -4,8 +4,8 @@ import Testing
 @testable import Redis
 
 @Suite struct ReplyReaderTests {
-    private func replies(to pieces: [String]) throws -> [RedisReply] {
-        let reader = ReplyReader()
+    private func replies(to pieces: [String], packsStrings: Bool = false) throws -> [RedisReply] {
+        let reader = ReplyReader(packsStrings: packsStrings)
         var replies: [RedisReply] = []
         for piece in pieces {
             reader.feed(ByteBuffer(string: piece))
@@ -24,6 +24,21 @@ import Testing
         ]
         #expect(try replies(to: [text]) == expected)
         #expect(try replies(to: text.unicodeScalars.map { String($0) }) == expected, "cut at every byte")
+    }
+
+    @Test func packsStringsWhereThatWasAskedFor() throws {
+        let page = "*2\r\n$2\r\n17\r\n*3\r\n$1\r\na\r\n$0\r\n\r\n$3\r\nb\0c\r\n"
+        let keys: [[UInt8]] = [[97], [], [98, 0, 99]]
+        let cursor = RedisReply.bulk(Array("17".utf8))
+        #expect(try replies(to: [page]) == [.array([cursor, .array(keys.map { .bulk($0) })])])
+        for pieces in [[page], page.unicodeScalars.map { String($0) }] {
+            #expect(try replies(to: pieces, packsStrings: true) == [.array([cursor, .strings(RedisStrings(keys))])])
+        }
+        let strings = RedisStrings(keys)
+        #expect(strings.map { Array($0) } == keys && strings.count == 3 && strings[2].last == 99)
+        // Nothing but strings, and at that place alone.
+        let others = "*1\r\n*0\r\n*1\r\n*2\r\n$1\r\na\r\n:1\r\n*1\r\n*1\r\n$-1\r\n*1\r\n$1\r\na\r\n"
+        #expect(try replies(to: [others], packsStrings: true) == replies(to: [others]))
     }
 
     @Test func readsSevenLevelsAndRefusesMore() throws {

@@ -75,6 +75,7 @@ extension ByteBuffer {
         case .array(let elements):
             writeString("*\(elements.count)\r\n")
             for element in elements { writeReply(element) }
+        case .strings(let strings): writeReply(.array(strings.map { .bulk(Array($0)) }))
         }
     }
 }

@@ -55,6 +55,12 @@ public enum MetricCatalogue {
         .init("unstale_sweep_passes_total", .counter, by: ["target"], "Passes over all keys that came to their end"),
         .init("unstale_sweep_keys_scanned_total", .counter, by: ["target"], "Keys that SCAN returned"),
         .init("unstale_sweep_seconds", .histogram, by: ["target"], "How long a pass took", buckets: lags),
+        .init("unstale_index_keys", .gauge, by: ["target"], "Keys that the index has"),
+        .init("unstale_index_bytes", .gauge, by: ["target"], "What they take in memory"),
+        .init("unstale_index_lookups_total", .counter, by: ["target"], "Times that patterns were looked up in it"),
+        .init(
+            "unstale_index_fallbacks_total", .counter, by: ["target"],
+            "Times that patterns about its keys were scanned for, because it was not complete"),
         .init(
             "unstale_attempts_total", .counter, by: ["target", "rule", "result"],
             "Attempts of parked actions: done, failed"),

@@ -1,9 +1,11 @@
 public import Redis
+import Rules
 
 /// Reads the keys of a Redis page by page, at a pace that leaves it most of its time: SCAN without anything else.
 /// Keys come in no order that means anything, and some may come twice.
 public struct KeyScan {
     private let connection: RedisConnection
+    private let pattern: Pattern?
     private var pace: SweepPace
     private var cursor: [UInt8]? = ScanPage.edge
     private static let deadline = Duration.seconds(5)
@@ -13,7 +15,13 @@ public struct KeyScan {
 
     /// Begins on a connection that is asked for nothing else meanwhile.
     public init(_ connection: RedisConnection, options: SweepOptions = .init()) async throws(RedisError) {
+        try await self.init(connection, matching: nil, options: options)
+    }
+
+    /// The same for the keys that a pattern matches.
+    init(_ connection: RedisConnection, matching pattern: Pattern?, options: SweepOptions) async throws(RedisError) {
         self.connection = connection
+        self.pattern = pattern
         var latency = Duration.seconds(1)
         for _ in 0..<3 {
             let start = ContinuousClock.now
@@ -26,9 +34,18 @@ public struct KeyScan {
 
     /// The next keys, perhaps none, and about no more than `limit`; nil at the end. Rests before it returns.
     public mutating func next(limit: Int = .max) async throws -> [[UInt8]]? {
+        try await nextPage(limit: limit)?.map { Array($0) }
+    }
+
+    /// The same, in one piece.
+    mutating func nextPage(limit: Int = .max) async throws(RedisError) -> RedisStrings? {
         guard let cursor else { return nil }
         let count = max(Self.smallestCount, min(pace.count, limit))
-        let scan = RedisCommand("SCAN", [cursor, Array("COUNT".utf8), Array("\(count)".utf8)])
+        var scan = RedisCommand("SCAN", [cursor, Array("COUNT".utf8), Array("\(count)".utf8)])
+        if let pattern {
+            scan.append(Array("MATCH".utf8))
+            scan.append(pattern.bytes)
+        }
         let start = ContinuousClock.now
         let reply = try await connection.send(scan, deadline: Self.deadline)
         guard let page = ScanPage(reply) else {
@@ -42,7 +59,9 @@ public struct KeyScan {
         self.cursor = page.cursor == ScanPage.edge ? nil : page.cursor
         let rest = min(Self.longestRest, pace.scanned(in: end - start))
         // The pace: the target has the rest of its time for those whom it serves.
-        if self.cursor != nil { try await Task.sleep(until: end + rest) }
+        if self.cursor != nil {
+            do { try await Task.sleep(until: end + rest) } catch { throw RedisError(.cancelled, "cancelled") }
+        }
         return page.keys
     }
 }

@@ -4,15 +4,18 @@ import Redis
 struct ScanPage {
     /// Where to go on; `0` is the end.
     let cursor: [UInt8]
-    let keys: [[UInt8]]
+    let keys: RedisStrings
 
     /// Nil when the reply is not a page, for example an error.
     init?(_ reply: RedisReply) {
-        guard case .array(let parts) = reply, parts.count == 2, case .bulk(let cursor) = parts[0],
-            case .array(let keys) = parts[1]
-        else { return nil }
+        guard case .array(let parts) = reply, parts.count == 2, case .bulk(let cursor) = parts[0] else { return nil }
         self.cursor = cursor
-        self.keys = keys.compactMap { if case .bulk(let key) = $0 { key } else { nil } }
+        switch parts[1] {
+        case .strings(let keys): self.keys = keys
+        case .array(let keys):
+            self.keys = RedisStrings(keys.compactMap { if case .bulk(let key) = $0 { key } else { nil } })
+        default: return nil
+        }
     }
 
     /// The cursor that begins a pass and that ends it.

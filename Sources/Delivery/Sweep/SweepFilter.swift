@@ -1,3 +1,4 @@
+import Redis
 import Rules
 
 /// What a pass looks for. A value without I/O.
@@ -27,16 +28,25 @@ struct SweepFilter {
         }
     }
 
+    /// What the keys of the patterns begin with.
+    var keyPrefixes: [[UInt8]] { patterns.patterns.map(\.literalPrefix) }
+
+    /// What the fences of keys of fenced patterns begin with.
+    var fencePrefixes: [[UInt8]] { IndexPrefixes.fences(of: fenced?.patterns.map(\.literalPrefix) ?? []) }
+
     /// Those of some keys that a pattern matches.
-    func keys(of keys: [[UInt8]]) -> [Key] {
-        keys.lazy.map { Key(bytes: $0) }.filter { key in
-            patterns.matches(key) && (!Fence.isFence(key.bytes) || ownKeys.matches(key))
+    func keys(of keys: RedisStrings) -> [Key] {
+        let span = keys.bytes.span
+        return keys.indices.compactMap { index in
+            guard patterns.matches(span.extracting(keys.range(at: index))) else { return nil }
+            let key = Key(bytes: Array(keys[index]))
+            return !Fence.isFence(key.bytes) || ownKeys.matches(key) ? key : nil
         }
     }
 
     /// The keys that some fenced pattern matches and that have their fence among these keys.
-    func keysOfFences(of keys: [[UInt8]]) -> [Key] {
+    func keysOfFences(of keys: RedisStrings) -> [Key] {
         guard let fenced else { return [] }
-        return keys.flatMap { companions.keys(behind: $0, Fence.prefix) }.filter { fenced.matches($0) }
+        return keys.flatMap { companions.keys(behind: Array($0), Fence.prefix) }.filter { fenced.matches($0) }
     }
 }

@@ -13,7 +13,7 @@ struct SweepPass: Sendable {
     struct Search: Sendable {
         /// What keys look like that may be among the hits.
         let pattern: Pattern
-        let hits: @Sendable ([[UInt8]]) -> [Key]
+        let hits: @Sendable (RedisStrings) -> [Key]
         let fencing: Fencing
         let count: Count
     }
@@ -55,7 +55,7 @@ struct SweepPass: Sendable {
             try await self.scan(member, search).map { failures += $0 }
         }
         guard let found else { return nil }
-        for keys in found { failures += try await take(search.hits(keys), search) }
+        for keys in found { failures += try await take(search.hits(RedisStrings(keys)), search) }
         return failures
     }
 

@@ -19,6 +19,9 @@ import Synchronization
 /// by others) and can't come back. So, when the second SCAN begins, that reader has stored, and the SCAN deletes
 /// what it stored, or it never will. A token that was made later belongs to a load that saw the change.
 ///
+/// Patterns about keys that the target's index has are served at once, as long as nothing is in doubt there; see
+/// ``KeyIndex``.
+///
 /// One SCAN for both would not do: a reader may store a key that the cursor has passed already, and its token may
 /// expire before the cursor comes to it. Nobody would ever hear of that key.
 public final class Sweeper: Sendable {
@@ -32,6 +35,8 @@ public final class Sweeper: Sendable {
 
     private let target: Target
     private let servers: Servers
+    /// Nil: there is none.
+    private let indexes: KeyIndexes?
     private let options: SweepOptions
     private let passes, keysScanned, keysSwept: Counter
     private let passTime: Metrics.Timer
@@ -46,8 +51,14 @@ public final class Sweeper: Sendable {
         var logger = logger
         logger[metadataKey: "connection"] = "sweep"
         // A SCAN names no key that could be to blame, so each of its errors is the target's trouble.
-        servers = Servers(
-            of: target.topology, target: target.name, options: target.options, logger: logger, isTrouble: { _ in true })
+        var targetOptions = target.options
+        targetOptions.connection.packsStrings = true
+        let servers = Servers(
+            of: target.topology, target: target.name, options: targetOptions, logger: logger, isTrouble: { _ in true })
+        self.servers = servers
+        indexes = target.options.index.map { index in
+            KeyIndexes(index, of: target, servers: servers, sweepOptions: options, logger: logger)
+        }
         let dimensions = [("target", target.name)]
         passes = Counter(label: "unstale_sweep_passes_total", dimensions: dimensions)
         keysScanned = Counter(label: "unstale_sweep_keys_scanned_total", dimensions: dimensions)
@@ -59,6 +70,9 @@ public final class Sweeper: Sendable {
     /// Where its own connections stand.
     public var connectionState: TargetState { servers.currentState }
 
+    /// How the target's index stands; nil: there is none.
+    public var indexStatus: KeyIndexStatus? { indexes?.status }
+
     /// What it has done.
     public var statistics: SweepStatistics { state.withLock { $0.statistics } }
 
@@ -68,6 +82,9 @@ public final class Sweeper: Sendable {
         await withTaskGroup { group in
             group.addTask { await self.servers.run() }
             group.addTask { try? await self.servePatterns() }
+            if let indexes = self.indexes {
+                group.addTask { await indexes.run() }
+            }
             await group.next()
             group.cancelAll()
         }
@@ -90,8 +107,24 @@ public final class Sweeper: Sendable {
     public func sweep(
         _ patterns: [Pattern], fenced: Set<Pattern> = []
     ) async throws(CancellationError) -> [Failure] {
-        guard !patterns.isEmpty else { return [] }
         let fenced = target.options.fencesAll ? Set(patterns) : fenced
+        var (patterns, failures) = (patterns, [Failure]())
+        if let indexes {
+            let covered = patterns.filter(indexes.covers)
+            if !covered.isEmpty, let result = try await indexes.sweep(covered, fenced: fenced) {
+                count(.matched, result.keysMatched)
+                failures = result.failures
+                patterns.removeAll(where: indexes.covers)
+            }
+        }
+        guard !patterns.isEmpty else { return failures }
+        return try await failures + scan(for: patterns, fenced: fenced)
+    }
+
+    /// Waits for a pass.
+    private func scan(
+        for patterns: [Pattern], fenced: Set<Pattern>
+    ) async throws(CancellationError) -> [Failure] {
         let outcome = Outcome(cancellation: CancellationError())
         let id = state.withLock { $0.hasEnded ? nil : $0.queue.add(patterns, fenced: fenced, waiter: outcome) }
         guard let id else { throw CancellationError() }

@@ -5,22 +5,52 @@
 public struct PatternSet: Sendable {
     /// The patterns, in the order they were given.
     public let patterns: [Pattern]
-    private var nodes: [Node] = [Node()]
+    /// The bytes that every key that some pattern matches begins with.
+    public let commonPrefix: [UInt8]
+    /// The trie below the common prefix; the first node is its root.
+    private let nodes: [Node]
+    private let edges: [Edge]
+    /// What the patterns ask of the rest of a key behind their prefix.
+    private let globs: [(index: Int, rest: Glob)]
 
+    /// A node of the trie. Its edges and globs lie side by side, so that walking down counts no references.
     private struct Node {
-        /// What the patterns that end their prefix here ask of the rest of the key.
-        var globs: [(index: Int, rest: Glob)] = []
-        var children: [(byte: UInt8, node: Int)] = []
+        var edges: Range<Int32>
+        var globs: Range<Int32>
+    }
+
+    private struct Edge {
+        var byte: UInt8
+        var node: Int32
     }
 
     /// Compiles the patterns.
     public init(_ patterns: [Pattern]) {
         self.patterns = patterns
-        for (index, pattern) in patterns.enumerated() {
-            let prefix = pattern.literalPrefix
-            let node = prefix.reduce(0) { childMakingIt(of: $0, for: $1) }
-            nodes[node].globs.append((index, Glob(pattern, behind: prefix.count)))
+        let trie = PrefixTrie(patterns.map(\.literalPrefix))
+        commonPrefix = trie.commonPrefix
+        var nodes: [Node] = []
+        var edges: [Edge] = []
+        var globs: [(index: Int, rest: Glob)] = []
+        // In the order of their depth, so each node's number is known before the node is made.
+        var order = [(node: trie.fork, depth: trie.commonPrefix.count)]
+        var next = 0
+        while next < order.count {
+            let (node, depth) = order[next]
+            next += 1
+            let (firstEdge, firstGlob) = (edges.count, globs.count)
+            for (byte, child) in trie.nodes[node].children {
+                edges.append(Edge(byte: byte, node: Int32(order.count)))
+                order.append((child, depth + 1))
+            }
+            globs += trie.nodes[node].ends.map { ($0, Glob(patterns[$0], behind: depth)) }
+            nodes.append(
+                Node(
+                    edges: Int32(firstEdge)..<Int32(edges.count), globs: Int32(firstGlob)..<Int32(globs.count)))
         }
+        self.nodes = nodes
+        self.edges = edges
+        self.globs = globs
     }
 
     /// Whether some pattern matches the key.
@@ -31,26 +61,20 @@ public struct PatternSet: Sendable {
 
     /// The index of a pattern that matches the key: of those with the shortest literal prefix, the first.
     public func firstMatch(_ key: Span<UInt8>) -> Int? {
-        var node = 0
-        var position = 0
+        guard beginsWithCommonPrefix(key) else { return nil }
+        var node = nodes[0]
+        var position = commonPrefix.count
         while true {
-            for (index, rest) in nodes[node].globs
-            where position == 0 ? rest.matches(key) : rest.matches(key, from: position) { return index }
+            for index in node.globs
+            where position == 0
+                ? globs[Int(index)].rest.matches(key) : globs[Int(index)].rest.matches(key, from: position)
+            {
+                return globs[Int(index)].index
+            }
             guard position < key.count, let next = child(of: node, for: key[position]) else { return nil }
-            node = next
+            node = nodes[Int(next)]
             position += 1
         }
-    }
-
-    /// The bytes that every key that some pattern matches begins with.
-    public var commonPrefix: [UInt8] {
-        var prefix: [UInt8] = []
-        var node = nodes[0]
-        while node.globs.isEmpty, node.children.count == 1, let child = node.children.first {
-            prefix.append(child.byte)
-            node = nodes[child.node]
-        }
-        return prefix
     }
 
     /// The narrowest `SCAN MATCH` that misses no key of any pattern.
@@ -58,15 +82,15 @@ public struct PatternSet: Sendable {
         patterns.count == 1 ? patterns[0] : Pattern(bytes: Pattern.escape(commonPrefix) + [UInt8(ascii: "*")])
     }
 
-    private func child(of node: Int, for byte: UInt8) -> Int? {
-        for child in nodes[node].children where child.byte == byte { return child.node }
-        return nil
+    private func beginsWithCommonPrefix(_ key: Span<UInt8>) -> Bool {
+        guard key.count >= commonPrefix.count else { return false }
+        for position in commonPrefix.indices where key[position] != commonPrefix[position] { return false }
+        return true
     }
 
-    private mutating func childMakingIt(of node: Int, for byte: UInt8) -> Int {
-        if let child = child(of: node, for: byte) { return child }
-        nodes.append(Node())
-        nodes[node].children.append((byte, nodes.count - 1))
-        return nodes.count - 1
+    @inline(__always)
+    private func child(of node: Node, for byte: UInt8) -> Int32? {
+        for index in node.edges where edges[Int(index)].byte == byte { return edges[Int(index)].node }
+        return nil
     }
 }

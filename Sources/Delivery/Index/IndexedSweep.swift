@@ -1,0 +1,65 @@
+import Redis
+import Rules
+
+/// Deletes keys by pattern with what indexes know, one for each server of a target. As a pass does, it renews the fences
+/// first, and looks for keys after that: see ``Sweeper``.
+struct IndexedSweep {
+    private let target: Target
+    private let lookups: [KeyLookup]
+    private let share: Double
+    /// A round of deletes in which Redis stood still says nothing about its load.
+    private static let longestRest = Duration.milliseconds(100)
+
+    /// Nil: some index doesn't know every key.
+    init?(of target: Target, in indexes: [KeyIndex], share: Double) {
+        lookups = indexes.compactMap { KeyLookup(in: $0) }
+        guard !indexes.isEmpty, lookups.count == indexes.count else { return nil }
+        self.target = target
+        self.share = share
+    }
+
+    /// Deletes. Gives the failures, and what it was about; nil: something may have been missed.
+    func run(_ filter: SweepFilter) async throws(CancellationError) -> Result? {
+        var result = Result()
+        if !filter.fencePrefixes.isEmpty {
+            let fences = try await delete(filter.fencePrefixes, fencing: .all, filter.keysOfFences)
+            guard let fences else { return nil }
+            result.failures = fences.failures
+        }
+        guard let deleted = try await delete(filter.keyPrefixes, fencing: .none, filter.keys) else { return nil }
+        let known = Set(result.failures.map(\.key))
+        result.failures += deleted.failures.filter { !known.contains($0.key) }
+        result.keysMatched = deleted.keysMatched
+        return result
+    }
+
+    /// What came of it.
+    struct Result {
+        var failures: [Failure] = []
+        var keysMatched = 0
+    }
+
+    private func delete(
+        _ prefixes: [[UInt8]], fencing: Fencing, _ hits: (RedisStrings) -> [Key]
+    ) async throws(CancellationError) -> Result? {
+        for lookup in lookups {
+            guard try await lookup.catchUp() else { return nil }
+        }
+        var result = Result()
+        var restUntil = ContinuousClock.now
+        for lookup in lookups {
+            let isComplete = try await lookup.forEachPage(of: prefixes) { page throws(CancellationError) in
+                let hits = hits(page)
+                guard !hits.isEmpty else { return }
+                do { try await Task.sleep(until: restUntil) } catch { throw CancellationError() }
+                let start = ContinuousClock.now
+                result.failures += try await target.delete(hits, fencing: fencing)
+                result.keysMatched += hits.count
+                let end = ContinuousClock.now
+                restUntil = end + min(Self.longestRest, (end - start) * (1 / share - 1))
+            }
+            guard isComplete else { return nil }
+        }
+        return result
+    }
+}

@@ -15,7 +15,7 @@ public struct Failure: Hashable, Sendable {
     static let longKey = "the key is longer than Redis allows"
     /// … of a key that has to be fenced.
     static let longFence = "the name of the key's fence is longer than Redis allows"
-    private static let ownReasons: Set = [longKey, longFence]
+    private static let ownReasons: Set = [longKey, longFence, TagProgress.longName, TagProgress.badName]
 
     /// The failure of this key.
     public init(key: Key, reason: String) {

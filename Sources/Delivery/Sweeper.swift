@@ -31,7 +31,7 @@ public final class Sweeper: Sendable {
 
     private let target: Target
     private let link: Link
-    private let options: SweepOptions
+    let options: SweepOptions
     private let passes, keysScanned, keysSwept: Counter
     private let passTime: Metrics.Timer
     private let state: Mutex<State>
@@ -92,8 +92,25 @@ public final class Sweeper: Sendable {
     ) async throws(CancellationError) -> [Failure] {
         guard !patterns.isEmpty else { return [] }
         let fenced = target.options.fencesAll ? Set(patterns) : fenced
+        return try await wait(for: patterns, fenced: fenced, visit: nil)
+    }
+
+    /// Shows every key that one of the patterns matches and that is there from now on until this returns to `visit`, one
+    /// page after the other, some perhaps more than once. Keys of our own are shown for patterns that begin with
+    /// `unstale:` alone.
+    ///
+    /// Throws when the task is cancelled or ``run()`` has ended.
+    func visit(_ patterns: [Pattern], _ visit: @escaping SweepVisit) async throws(CancellationError) {
+        _ = try await wait(for: patterns, fenced: [], visit: visit)
+    }
+
+    private func wait(
+        for patterns: [Pattern], fenced: Set<Pattern>, visit: SweepVisit?
+    ) async throws(CancellationError) -> [Failure] {
         let outcome = Outcome(cancellation: CancellationError())
-        let id = state.withLock { $0.hasEnded ? nil : $0.queue.add(patterns, fenced: fenced, waiter: outcome) }
+        let id = state.withLock { state in
+            state.hasEnded ? nil : state.queue.add(patterns, fenced: fenced, visit: visit, waiter: outcome)
+        }
         guard let id else { throw CancellationError() }
         bell.continuation.yield()
         do {
@@ -108,7 +125,9 @@ public final class Sweeper: Sendable {
         for await _ in bell.stream {
             while state.withLock({ !$0.queue.isEmpty }) {
                 let connection = try await link.connection()
-                let filter = state.withLock { SweepFilter($0.queue.begin(), fenced: $0.queue.fenced) }
+                let filter = state.withLock {
+                    SweepFilter($0.queue.begin(), fenced: $0.queue.fenced, visits: $0.queue.visits)
+                }
                 let start = ContinuousClock.now
                 let failures = try await pass(filter, on: connection)
                 finish(with: failures, after: .now - start)
@@ -153,7 +172,7 @@ public final class Sweeper: Sendable {
         guard let renewed,
             let deleted = try await scan(
                 filter.keyPattern, fencing: .none, counting: \.keysMatched, pace: &pace, on: connection,
-                hits: filter.keys)
+                hits: filter.keys, visit: filter.visit)
         else { return nil }
         return Array(Dictionary((renewed + deleted).map { ($0.key, $0) }) { first, _ in first }.values)
     }
@@ -161,7 +180,8 @@ public final class Sweeper: Sendable {
     /// One SCAN of everything that deletes the hits. Gives the failures; nil when it was broken off.
     private func scan(
         _ pattern: Pattern, fencing: Fencing, counting count: WritableKeyPath<SweepStatistics, Int>,
-        pace: inout SweepPace, on connection: RedisConnection, hits: (ScanPage) -> [Key]
+        pace: inout SweepPace, on connection: RedisConnection, hits: (ScanPage) -> [Key],
+        visit: (ScanPage) async throws(CancellationError) -> Void = { _ in }
     ) async throws(CancellationError) -> [Failure]? {
         var cursor = ScanPage.edge
         var failures: [Failure] = []
@@ -184,6 +204,10 @@ public final class Sweeper: Sendable {
                 rest += pace.deleted(in: .now - idleSince)
                 idleSince = .now
             }
+            try await visit(page)
+            let visited = ContinuousClock.now
+            rest += pace.deleted(in: visited - idleSince)
+            idleSince = visited
             do { try await Task.sleep(until: idleSince + rest) } catch { throw CancellationError() }
             cursor = page.cursor
         } while cursor != ScanPage.edge

@@ -49,7 +49,9 @@ public struct Deliverer: Sendable {
         // Whoever hears of it may read at once, so all has to be gone or fresh.
         failures += try await publish(whole.work, planner)
         onServed(failures)
-        failures += try await repeating(whole.repeats, planner)
+        // What can't be done once can't be done twice, as a rule.
+        let known = Set(failures)
+        failures += try await repeating(whole.repeats, planner).filter { !known.contains($0) }
         return failures
     }
 

@@ -73,6 +73,32 @@ import Testing
         }
     }
 
+    /// One that was stopped for a while, and the set that it has read is not the one that is there.
+    @Test func whoIsLateRemovesNothing() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            try await withTarget(server.url()) { target, _ in
+                var workers = (0..<3).map { number in
+                    TagProgress(Key("tag"), ownToken: Array("token\(number)".utf8), companions: target.companions)
+                }
+                func send(_ group: CommandGroup) async throws -> [RedisReply] {
+                    try await target.execute(groups: [group]).first ?? []
+                }
+                try await client.file([Key("a")], under: "tag")
+                for number in 0..<2 {
+                    #expect(workers[number].took(try await send(workers[number].take))?.keys.count == 1)
+                }
+                #expect(try await send(workers[1].finish) == [.integer(1)])
+                try await client.file([Key("b")], under: "tag")
+                #expect(workers[2].took(try await send(workers[2].take))?.keys.count == 1)
+                #expect(try await send(workers[0].finish) == [.integer(0)])
+                #expect(try await client.names() == ["unstale:tag-token:tag", "unstale:tag:tag"])
+                #expect(try await send(workers[2].finish) == [.integer(1)])
+                #expect(try await client.names() == [])
+            }
+        }
+    }
+
     @Test func fullMemoryStopsNothing() async throws {
         try await RedisServer.with { server in
             let client = try await Client(server.url())

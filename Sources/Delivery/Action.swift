@@ -6,6 +6,14 @@ public enum Action: Codable, Hashable, Sendable {
     case delete(key: String)
     /// Run the rule's lookup and delete what it leads to.
     case lookup(LookupCall)
+    /// Delete what is filed under a tag.
+    case tag(key: String)
+    /// Let an entry live for that long at most.
+    case expire(key: String, milliseconds: Int64)
+    /// Increment a counter.
+    case bump(key: String)
+    /// Tell listeners.
+    case publish(message: String)
     /// Load an entry anew.
     case rewarm(RewarmCall.Record)
 }

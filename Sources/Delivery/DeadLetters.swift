@@ -178,9 +178,14 @@ extension DeadLetters.Letter {
         var plan = Plan()
         switch try? JSONDecoder().decode(Action.self, from: Data(action.utf8)) {
         case .delete(let key): plan.merge(planner.plan(deleting: Key(key), rule: rule))
+        case .tag(let key): plan.merge(planner.plan(.emptyTag, Key(key), rule: rule))
+        case .expire(let key, let milliseconds):
+            plan.merge(planner.plan(.expire(.milliseconds(milliseconds)), Key(key), rule: rule))
+        case .bump(let key): plan.merge(planner.plan(.bump, Key(key), rule: rule))
+        case .publish(let message): plan.merge(planner.plan(publishing: Array(message.utf8), rule: rule))
         case .rewarm(let record):
             // Where its loader is gone, so is the entry.
-            if let call = planner.call(record, ofRule: rule) { plan.insert(call) }
+            if let call = planner.call(record, ofRule: rule) { plan.merge(planner.plan(call)) }
         case .lookup(let call): plan.insert(call.of(rule: rule))
         case nil:
             throw DeadLetters.UnreadableLetter(description: "the action can't be read: discard the letter")

@@ -2,12 +2,12 @@ public import Rules
 
 /// Does what a plan asks of one target.
 public struct Deliverer: Sendable {
-    private let target: Target
-    private let sweeper: Sweeper
+    let target: Target
+    let sweeper: Sweeper
     private let rewarmer: Rewarmer
     private let lookups: LookupRunner?
     /// By the rules' numbers.
-    private let tallies: [RuleTally]
+    let tallies: [RuleTally]
 
     /// A deliverer to a target. Without `lookups` no plan may hold any.
     public init(target: Target, sweeper: Sweeper, rewarmer: Rewarmer, lookups: LookupRunner?) {
@@ -20,25 +20,25 @@ public struct Deliverer: Sendable {
 
     /// Returns once everything in the plan has been acknowledged, repeats included, with what failed on its own
     /// account. Trouble of the target is waited for. `onDeleted` is called when the keys are gone for the first
-    /// time and only loads, sweeps and repeats are left, `onServed` when only repeats are.
+    /// time and only loads, sweeps, tags and repeats are left, `onServed` when only repeats are.
     public func deliver(
         _ plan: Plan, planner: Planner, onDeleted: @Sendable () -> Void = {},
         onServed: @Sendable ([FailedAction]) -> Void = { _ in }
     ) async throws -> [FailedAction] {
-        guard !plan.lookups.isEmpty || !plan.patterns.isEmpty || !plan.rewarms.isEmpty || !plan.repeats.isEmpty
-        else {
+        guard !plan.lookups.isEmpty || plan.work.count > plan.keys.count || !plan.repeats.isEmpty else {
             // Nearly all plans.
-            let failures = try await delete(plan.work, planner)
+            var failures = try await delete(plan.work, planner)
             onDeleted()
+            failures += try await publish(plan.work, planner)
             onServed(failures)
             return failures
         }
         let start = ContinuousClock.now
         async let accepted = rewarmer.accept(plan.rewarms)
-        async let direct = delete(plan.work, planner)
+        async let direct = act(plan.work, planner)
         let found = try await lookups?.run(plan.lookups, planner: planner) ?? (plan: Plan(), failures: [])
         var failures = found.failures
-        failures += try await delete(found.plan.work, planner)
+        failures += try await act(found.plan.work, planner)
         failures += try await direct
         let jobs = [try await accepted, try await rewarmer.accept(found.plan.rewarms, since: start)]
         onDeleted()
@@ -46,8 +46,12 @@ public struct Deliverer: Sendable {
         whole.merge(found.plan)
         failures += try await sweep(whole.work, planner)
         for job in jobs { failures += try await job.failures() }
+        // Whoever hears of it may read at once, so all has to be gone or fresh.
+        failures += try await publish(whole.work, planner)
         onServed(failures)
-        failures += try await repeating(whole.repeats, planner)
+        // What can't be done once can't be done twice, as a rule.
+        let known = Set(failures)
+        failures += try await repeating(whole.repeats, planner).filter { !known.contains($0) }
         return failures
     }
 
@@ -57,15 +61,33 @@ public struct Deliverer: Sendable {
         var failures: [FailedAction] = []
         for (delay, work) in repeats.sorted(by: { $0.key < $1.key }) {
             try await Task.sleep(until: start + delay)
-            failures += try await delete(work, planner)
+            failures += try await act(work, planner)
             failures += try await sweep(work, planner)
             failures += try await rewarmer.accept(work.rewarms).failures()
+            failures += try await publish(work, planner)
         }
         return failures
     }
 
+    /// What is done to keys that are known by name, but for tags, which may take long.
+    private func act(_ work: Work, _ planner: Planner) async throws(CancellationError) -> [FailedAction] {
+        var failures = try await delete(work, planner)
+        failures += try await perform(work, planner)
+        return failures
+    }
+
+    /// What may take long: tags, and what is known by pattern.
+    private func sweep(_ work: Work, _ planner: Planner) async throws -> [FailedAction] {
+        async let swept = delete(byPatternOf: work, planner)
+        async let visited = visit(work, planner)
+        var failures = try await emptyTags(work.actions.filter { $0.action == .emptyTag }, planner).map(\.failed)
+        failures += try await swept
+        failures += try await visited
+        return failures
+    }
+
     /// Deletes the keys that are not loaded anew.
-    private func delete(_ work: Work, _ planner: Planner) async throws -> [FailedAction] {
+    private func delete(_ work: Work, _ planner: Planner) async throws(CancellationError) -> [FailedAction] {
         guard !work.keys.isEmpty else { return [] }
         let rewarmed = Set(work.rewarms.map(\.key))
         let keys = rewarmed.isEmpty ? work.keys : work.keys.filter { !rewarmed.contains($0.key) }
@@ -81,13 +103,15 @@ public struct Deliverer: Sendable {
         }
     }
 
-    private func count(_ rules: [Int], _ count: (RuleTally, Int) -> Void) {
+    func count(_ rules: [Int], _ count: (RuleTally, Int) -> Void) {
         var counts = [Int](repeating: 0, count: tallies.count)
         for rule in rules { counts[rule] += 1 }
         for (tally, number) in zip(tallies, counts) where number > 0 { count(tally, number) }
     }
 
-    private func sweep(_ work: Work, _ planner: Planner) async throws -> [FailedAction] {
+    private func delete(
+        byPatternOf work: Work, _ planner: Planner
+    ) async throws(CancellationError) -> [FailedAction] {
         guard !work.patterns.isEmpty else { return [] }
         let failures = try await sweeper.sweep(work.patterns.map(\.pattern), fenced: work.fencedPatterns)
         count(work.patterns.map(\.rule)) { $0.swept(patterns: $1) }

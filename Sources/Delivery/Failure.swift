@@ -17,7 +17,7 @@ public struct Failure: Hashable, Sendable {
     static let longFence = "the name of the key's fence is longer than Redis allows"
     /// … in a Cluster.
     static let braces = "a key with } and without a hash tag can't be fenced in a Cluster"
-    private static let ownReasons: Set = [longKey, longFence, braces]
+    private static let ownReasons: Set = [longKey, longFence, braces, TagProgress.longName, TagProgress.badName]
 
     /// The failure of this key.
     public init(key: Key, reason: String) {

@@ -20,9 +20,9 @@ public final class RuleTally: Sendable {
     /// The rule's name.
     public let rule: String
     private let dimensions: [(String, String)]
-    private let changes, keysDeleted, patterns, loads, doneAttempts, failedAttempts, deadLetters: Counter
+    private let changes, keysDeleted, taggedKeys, patterns, loads, doneAttempts, failedAttempts, deadLetters: Counter
     private let loadTime: Metrics.Timer
-    private let state = Mutex((counts: Counts(), rewarms: [String: Counter]()))
+    private let state = Mutex((counts: Counts(), rewarms: [String: Counter](), actions: [String: Counter]()))
 
     init(rule: String, target: String) {
         self.rule = rule
@@ -30,6 +30,7 @@ public final class RuleTally: Sendable {
         self.dimensions = dimensions
         changes = Counter(label: "unstale_changes_total", dimensions: dimensions)
         keysDeleted = Counter(label: "unstale_keys_deleted_total", dimensions: dimensions)
+        taggedKeys = Counter(label: "unstale_tagged_keys_total", dimensions: dimensions)
         patterns = Counter(label: "unstale_patterns_total", dimensions: dimensions)
         loads = Counter(label: "unstale_loads_total", dimensions: dimensions)
         loadTime = Metrics.Timer(label: "unstale_load_seconds", dimensions: dimensions)
@@ -60,6 +61,23 @@ public final class RuleTally: Sendable {
     func deleted(keys count: Int) {
         keysDeleted.increment(by: count)
         state.withLock { $0.counts.keysDeleted += count }
+    }
+
+    /// Keys that were filed under a tag.
+    func deleted(taggedKeys count: Int) {
+        taggedKeys.increment(by: count)
+        state.withLock { $0.counts.keysDeleted += count }
+    }
+
+    /// Something else was done so many times; the metric has the word for it.
+    func acted(_ action: String, _ count: Int) {
+        let counter = state.withLock { state in
+            if let counter = state.actions[action] { return counter }
+            let counter = Counter(label: "unstale_actions_total", dimensions: dimensions + [("action", action)])
+            state.actions[action] = counter
+            return counter
+        }
+        counter.increment(by: count)
     }
 
     func swept(patterns count: Int) {

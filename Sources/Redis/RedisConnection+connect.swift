@@ -109,7 +109,7 @@ extension RedisConnection {
         var error = error
         switch error.underlying.flatMap({ TLSAlert($0) }) {
         case let alert? where alert == .untrusted || alert == .otherName:
-            let certificate = await certificate(of: url, at: address, on: group, timeout: options.connectTimeout)
+            let certificate = await certificate(of: url, at: address, on: group, options: options)
             guard let certificate else { break }
             let authority = url.tls?.authorityFile ?? "the system's list"
             error.message =

@@ -2,9 +2,6 @@
 public struct RuleSet: Sendable {
     /// The rules, in the order of the files.
     public let rules: [Rule]
-    /// What the rules use and the worker doesn't do yet. It must not start with such rules: a key that should
-    /// have been refreshed would stay stale.
-    public let unsupported: [RulesDiagnostic]
     let files: [RulesFile]
 
     /// The tables that rules are about, each once, in the order of the rules.
@@ -25,7 +22,6 @@ public struct RuleSet: Sendable {
     init(_ files: [RulesFile], diagnostics: [RulesDiagnostic]) throws(RulesError) {
         self.files = files
         rules = files.flatMap(\.rules)
-        unsupported = files.flatMap(\.unsupported)
         let all = diagnostics + repeatedNames + tooManyConditions
         if !all.isEmpty { throw RulesError(diagnostics: all) }
     }

@@ -5,11 +5,16 @@ extension [Rule] {
     var version: String {
         let texts = map { rule in
             let templates = rule.delete.keys + rule.delete.patterns + rule.rewarm.map(\.key)
+            let others =
+                [rule.delete.tags, rule.expire?.keys ?? [], rule.bump]
+                + [rule.publish?.channel, rule.publish?.message].map { $0.map { [$0] } ?? [] }
+            let actions = others.map { $0.map(\.source) }
             let queries = ([rule.lookup] + rule.rewarm.map(\.sql)).compactMap { query in
                 query?.render { ":\(query?.parameters[$0].name ?? "")" }
             }
             return "\(rule.name.value) \(rule.table.value) \(rule.condition) \(queries) "
                 + "\(templates.map(\.source)) \(rule.repeatAfter)"
+                + (actions.allSatisfy(\.isEmpty) ? "" : " \(actions) \(rule.expire?.after ?? .zero)")
         }
         // FNV-1a (Fowler, Noll, Vo), for Swift's own hashes differ from process to process.
         let hash = texts.sorted().joined(separator: "\n").utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {

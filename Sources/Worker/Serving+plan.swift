@@ -91,11 +91,12 @@ extension Serving {
         whenServed: @escaping @Sendable ([FailedAction]) -> Void = { _ in },
         whenDone: @escaping @Sendable () -> Void = {}
     ) {
-        let repeats = plan.repeats.values.reduce(0) { $0 + $1.keys.count + $1.patterns.count + $1.rewarms.count }
+        let repeats = plan.repeats.values.reduce(0) { $0 + $1.count }
         // How many entries wait for their loads is bounded elsewhere, so a batch that has some, or whose lookups may
         // bring some, weighs little; but how many batches wait for the same entry is bounded here.
         let loads = plan.rewarms.isEmpty && plan.lookups.isEmpty ? 0 : 10
-        let left = plan.patterns.count + repeats + loads
+        let slow = plan.patterns.count + plan.patternActions.count + plan.actions.count
+        let left = slow + repeats + loads
         let weight = plan.keys.count + plan.lookups.count + plan.rewarms.count + left
         let ticket = window.begin(position, weight: weight)
         worker.board.delivers()

@@ -32,10 +32,12 @@ import Testing
             head + "    delete: {keys: ['a:{id}']}\n    repeat_after: [1]",
             "error: an item of 'repeat_after' must be a time"
         ),
-        (head + "    delete: {tags: ['a:{id}']}", "error: not yet supported: delete.tags"),
-        (head + "    bump: ['a:{id}']", "error: not yet supported: bump"),
-        (head + "    expire: {keys: ['a:{id}'], in: 5s}", "error: not yet supported: expire"),
-        (head + "    publish: {channel: c, message: m}", "error: not yet supported: publish"),
+        (
+            head + "    delete: {tags: ['a:{id}']}\n    bump: ['a:{id}']",
+            "error: 'a:{id}' is a counter and a tag in the same rule"
+        ),
+        (head + "    expire: {keys: ['a:{id}'], in: 5}", "error: 'in' must be a time"),
+        (head + "    publish: {channel: 'c:{id}'}", "error: a channel can't have a {column}"),
         (
             head
                 + "    delete: {keys: ['a:{id}']}\n  - name: r\n    table: users\n    delete: {keys: ['b:{id}']}",

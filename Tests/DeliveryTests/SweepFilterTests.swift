@@ -1,5 +1,6 @@
 import Redis
 import Rules
+import Synchronization
 import TestSupport
 import Testing
 
@@ -30,6 +31,29 @@ import Testing
         #expect(SweepFilter([Pattern("u*")], fenced: []).keys(of: page) == [Key("u:1"), Key("unstale:lock:u:1")])
         #expect(SweepFilter([Pattern("unstale:fence:*")], fenced: []).keys(of: page) == [Key("unstale:fence:u:1")])
         #expect(SweepFilter([Pattern("unstale:*"), Pattern("u:*")], fenced: []).keys(of: page).count == 3)
+    }
+
+    /// What somebody took away from a tag and has not deleted yet.
+    @Test func sweepsNoTagThatIsBeingEmptied() {
+        let page = page(["u:1", "unstale:tag:u:1", "unstale:tag-token:u:1"])
+        #expect(SweepFilter([Pattern("u*")], fenced: []).keys(on: page) == [Key("u:1")])
+        #expect(SweepFilter([Pattern("unstale:*")], fenced: []).keys(on: page).count == 2)
+    }
+
+    @Test func looksForOthersTooInOneScan() async throws {
+        let seen = Mutex<[Key]>([])
+        let visits: [(patterns: [Pattern], visit: SweepVisit)] = [
+            ([Pattern("ax*"), Pattern("unstale:tag:*")], { keys in seen.withLock { $0 += keys } }),
+            ([Pattern("ay*")], { keys in seen.withLock { $0 += keys } }),
+        ]
+        let page = page(["az1", "ax1", "ay1", "b", "unstale:tag:x", "unstale:fence:ax1"])
+        let filter = SweepFilter([Pattern("az*")], fenced: [], visits: visits)
+        #expect(filter.keys(on: page) == [Key("az1")])
+        try await filter.visit(page)
+        #expect(seen.withLock { $0 } == [Key("ax1"), Key("unstale:tag:x"), Key("ay1")])
+        #expect(filter.keyPattern == Pattern("*"))
+        #expect(SweepFilter([Pattern("az*")], fenced: [], visits: [visits[1]]).keyPattern == Pattern("a*"))
+        #expect(SweepFilter([], fenced: [], visits: [visits[1]]).keyPattern == Pattern("ay*"))
     }
 
     @Test(arguments: [

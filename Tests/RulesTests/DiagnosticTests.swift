@@ -105,7 +105,14 @@ import Testing
         ),
         Mistake("table: t\nexpire: {keys: [a]}", "r.yaml:5:13: error: 'expire' needs 'in'"),
         Mistake("table: t\nexpire: {in: 5s}", "r.yaml:5:13: error: 'expire' needs 'keys'"),
-        Mistake("table: t\npublish: {channel: c}", "r.yaml:5:14: error: 'publish' needs 'message'"),
+        Mistake(
+            "table: t\npublish: {channel: 'c:{id}'}",
+            "r.yaml:5:24: error: a channel can't have a {column}: after a TRUNCATE nobody would know whom to tell"),
+        Mistake(
+            "table: t\nexpire: {keys: [a], in: 0s}",
+            """
+            r.yaml:5:29: error: 'in' must be a time such as 250ms, 5s, 5m, 1h or 1d, not '0s'
+            """),
         Mistake("table: t\npublish: {message: m}", "r.yaml:5:14: error: 'publish' needs 'channel'"),
     ])
     func rule(mistake: Mistake) {
@@ -293,7 +300,7 @@ import Testing
             ])
     }
 
-    @Test func whatIsNotSupportedYetIsUnderstoodAndListed() throws {
+    @Test func aRuleMayHaveAllActions() throws {
         let yaml = """
             version: 1
             rules:
@@ -314,13 +321,6 @@ import Testing
                 fence: true
             """
         let rules = try RuleSet.parse(yaml, file: "r.yaml")
-        #expect(
-            rules.unsupported.map(\.description) == [
-                "r.yaml:5:35: error: not yet supported: delete.tags",
-                "r.yaml:14:5: error: not yet supported: expire",
-                "r.yaml:15:5: error: not yet supported: bump",
-                "r.yaml:16:5: error: not yet supported: publish",
-            ])
         let rewarm = try #require(rules.rules[0].rewarm.first)
         #expect(rewarm.ttl == .seconds(300))
         #expect(rewarm.jitter == 10)
@@ -328,7 +328,29 @@ import Testing
         #expect(rewarm.maxBytes == 524_288)
         #expect(rewarm.deadline == .seconds(2))
         #expect(rules.rules[0].expire?.after == .seconds(30))
+        #expect(rules.rules[0].delete.tags.map(\.source) == ["items"])
+        #expect(rules.rules[0].bump.map(\.source) == ["generation:items"])
+        #expect(rules.rules[0].publish?.channelName == Array("items".utf8))
         #expect(rules.rules[0].imageColumns == ["id"])
+    }
+
+    @Test func aKeyIsOneThing() {
+        let yaml =
+            header
+            + indented(
+                """
+                table: t
+                delete: {keys: ['a:{id}', 'b:{id}'], tags: ['a:{id}', 't:{id}']}
+                expire: {keys: ['b:{id}', 'c:{id}'], in: 5s}
+                bump: ['t:{id}', 'c:{id}', 'd']
+                """)
+        #expect(
+            diagnostics(yaml) == [
+                "r.yaml:5:49: error: 'a:{id}' is a tag and an entry that is deleted or loaded anew in the same rule",
+                "r.yaml:6:21: error: 'b:{id}' is an entry that expires and an entry that is deleted or loaded anew in the same rule",
+                "r.yaml:7:12: error: 't:{id}' is a counter and a tag in the same rule",
+                "r.yaml:7:22: error: 'c:{id}' is a counter and an entry that expires in the same rule",
+            ])
     }
 
     private let header = "version: 1\nrules:\n  - name: r\n"

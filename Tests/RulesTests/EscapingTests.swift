@@ -27,7 +27,7 @@ import Testing
     @Test func anyRowMatchesEveryFill() throws {
         var random = SeededGenerator()
         for source in ["k*:{a}[{b}]", "k?{a}{b}", "k\\{a}"] {
-            let template = DeletionTemplate(key: try Template(source))
+            let template = KeyTemplate(key: try Template(source))
             let glob = Glob(template.anyRow)
             for _ in 0..<2000 {
                 let row = Image([random.bytes(Self.nasty, upTo: 6), random.bytes(Self.nasty, upTo: 6)])
@@ -48,7 +48,7 @@ import Testing
     }
 
     private func fill(pattern source: String, _ value: [UInt8]) throws -> Pattern? {
-        let fill = Fill(DeletionTemplate(pattern: try Template(source))) { _ in 0 }
+        let fill = Fill(KeyTemplate(pattern: try Template(source))) { _ in 0 }
         let image = Image([value])
         return fill?(RowPair(old: nil, new: image), either: image).map(Pattern.init(bytes:))
     }

@@ -37,7 +37,7 @@ import Testing
     @Test func everyKeyIsExplained() throws {
         var random = SeededGenerator()
         for source in ["k:{a}:{b}", "k{a}{b}", "k:{a}-{a}", "k{a}:k{b}k"] {
-            let template = DeletionTemplate(key: try Template(source))
+            let template = KeyTemplate(key: try Template(source))
             let fill = try #require(Fill(template, index: { $0.name == "a" ? 0 : 1 }))
             for _ in 0..<3000 {
                 let row = [random.bytes("k:-a", upTo: 4), random.bytes("k:-a", upTo: 4)]

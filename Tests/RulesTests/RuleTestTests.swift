@@ -43,6 +43,54 @@ import Testing
         #expect(outcome.location.line == 6)
     }
 
+    @Test(arguments: [
+        (
+            "{old: {id: 1, a: x}, new: {id: 1, a: y}}",
+            "{tags: ['t:1'], expire: ['e:x', 'e:y'], bump: ['g'], publish: ['c', 'd m1']}", [], []
+        ),
+        (
+            "{old: {id: 1, a: x}, new: {id: 1, a: x}}", "{tags: ['t:2'], expire: ['e:x'], publish: ['c']}",
+            ["tag t:2"], ["tag t:1", "bump g", "publish d m1"]
+        ),
+    ])
+    func otherActions(change: String, expected: String, missing: [String], unexpected: [String]) throws {
+        let yaml = """
+            version: 1
+            rules:
+              - name: a
+                table: t
+                delete: {tags: ['t:{id}']}
+                expire: {keys: ['e:{a}'], in: 5s}
+                bump: [g]
+                publish: {channel: c}
+              - {name: b, table: t, publish: {channel: d, message: 'm{id}'}}
+            tests: [{name: t, table: t, update: \(change), expect: \(expected)}]
+            """
+        let outcome = try #require(try RuleSet.parse(yaml).runTests().first)
+        #expect(outcome.missing == missing)
+        #expect(outcome.unexpected == unexpected)
+    }
+
+    @Test func otherActionsOfAnyRow() throws {
+        let yaml = """
+            version: 1
+            rules:
+              - name: a
+                table: t
+                delete: {tags: ['t:{id}', all]}
+                expire: {keys: ['e:{a}'], in: 5s}
+                bump: [g, 'g:{id}']
+                publish: {channel: c, message: 'm{id}'}
+            tests:
+              - name: t
+                table: t
+                truncate: true
+                expect: {tags: ['t:*', all], expire: ['e:*'], bump: [g, 'g:*'], publish: ['c m*']}
+            """
+        let outcome = try #require(try RuleSet.parse(yaml).runTests().first)
+        #expect(outcome.passed, "\(outcome)")
+    }
+
     @Test func lookups() throws {
         let test =
             "  - {name: t, table: lines, insert: {id: 1, order_id: 2}, lookup: {line: [{n: 5}, {n: 6}]}, expect: {keys: ['o:5:1', 'o:6:1']}}"

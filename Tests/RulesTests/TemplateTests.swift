@@ -56,7 +56,7 @@ import Testing
     ])
     func anyRow(source: String, pattern: String, isPattern: Bool) throws {
         let template = try Template(source)
-        let deletion = isPattern ? DeletionTemplate(pattern: template) : DeletionTemplate(key: template)
+        let deletion = isPattern ? KeyTemplate(pattern: template) : KeyTemplate(key: template)
         #expect(deletion.anyRow == Pattern(pattern))
     }
 
@@ -64,7 +64,7 @@ import Testing
     private func fill(_ template: Template, _ row: [String: String?]) -> String? {
         let names = row.keys.sorted()
         let image = Image(names.map { row[$0].flatMap { $0 } })
-        let fill = Fill(DeletionTemplate(key: template)) { names.firstIndex(of: $0.name) }
+        let fill = Fill(KeyTemplate(key: template)) { names.firstIndex(of: $0.name) }
         return fill?(RowPair(old: image, new: image), either: image).map {
             String(decoding: $0, as: UTF8.self)
         }

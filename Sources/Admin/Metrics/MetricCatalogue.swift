@@ -50,6 +50,11 @@ public enum MetricCatalogue {
 
     private static let delivery: [MetricDefinition] = [
         .init("unstale_keys_deleted_total", .counter, by: ["target", "rule"], "Keys deleted by name"),
+        .init("unstale_tagged_keys_total", .counter, by: ["target", "rule"], "Keys deleted by tag"),
+        .init(
+            "unstale_actions_total", .counter, by: ["target", "rule", "action"],
+            "Tags that were emptied, entries whose time to live was cut, counters, messages: tag, expire, bump, publish"
+        ),
         .init("unstale_patterns_total", .counter, by: ["target", "rule"], "Patterns that were swept"),
         .init("unstale_keys_swept_total", .counter, by: ["target"], "Keys deleted by pattern"),
         .init("unstale_sweep_passes_total", .counter, by: ["target"], "Passes over all keys that came to their end"),

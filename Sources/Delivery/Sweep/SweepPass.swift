@@ -16,6 +16,8 @@ struct SweepPass: Sendable {
         let hits: @Sendable (RedisStrings) -> [Key]
         let fencing: Fencing
         let count: Count
+        /// Whom keys are shown besides.
+        var visit: @Sendable (RedisStrings) async throws(CancellationError) -> Void = { _ in }
     }
 
     let target: Target
@@ -29,7 +31,8 @@ struct SweepPass: Sendable {
     func run() async throws(CancellationError) -> [Failure]? {
         var failures: [Key: Failure] = [:]
         let keys = Search(
-            pattern: filter.keyPattern, hits: filter.keys, fencing: .none, count: .matched)
+            pattern: filter.keyPattern, hits: filter.keys, fencing: .none, count: .matched,
+            visit: filter.visit)
         let fences = filter.fencePattern.map {
             Search(pattern: $0, hits: filter.keysOfFences, fencing: .all, count: .fences)
         }
@@ -55,7 +58,10 @@ struct SweepPass: Sendable {
             try await self.scan(member, search).map { failures += $0 }
         }
         guard let found else { return nil }
-        for keys in found { failures += try await take(search.hits(RedisStrings(keys)), search) }
+        for keys in found.map(RedisStrings.init) {
+            failures += try await take(search.hits(keys), search)
+            try await search.visit(keys)
+        }
         return failures
     }
 
@@ -93,6 +99,10 @@ struct SweepPass: Sendable {
                 rest += pace.deleted(in: .now - idleSince)
                 idleSince = .now
             }
+            try await search.visit(page.keys)
+            let visited = ContinuousClock.now
+            rest += pace.deleted(in: visited - idleSince)
+            idleSince = visited
             do { try await Task.sleep(until: idleSince + rest) } catch { throw CancellationError() }
             cursor = page.cursor
         } while cursor != ScanPage.edge

@@ -11,6 +11,8 @@ struct SweepQueue<Waiter> {
         let id: Int
         let patterns: [Pattern]
         let fenced: Set<Pattern>
+        /// What is done with the keys; nil: they are deleted.
+        let visit: SweepVisit?
         let waiter: Waiter
     }
 
@@ -25,10 +27,12 @@ struct SweepQueue<Waiter> {
     var isEmpty: Bool { waiting.isEmpty }
 
     /// Somebody waits for a pass with these patterns, some of them fenced. Gives what ``remove(_:)`` takes.
-    mutating func add(_ patterns: [Pattern], fenced: Set<Pattern> = [], waiter: Waiter) -> Int {
+    mutating func add(
+        _ patterns: [Pattern], fenced: Set<Pattern> = [], visit: SweepVisit? = nil, waiter: Waiter
+    ) -> Int {
         lastID += 1
         let fenced = fenced.isEmpty ? [] : fenced.intersection(patterns)
-        waiting.append(Request(id: lastID, patterns: patterns, fenced: fenced, waiter: waiter))
+        waiting.append(Request(id: lastID, patterns: patterns, fenced: fenced, visit: visit, waiter: waiter))
         return lastID
     }
 
@@ -38,7 +42,7 @@ struct SweepQueue<Waiter> {
         served.removeAll { $0.id == id }
     }
 
-    /// A pass begins. Gives its patterns, each once: none when nobody waits.
+    /// A pass begins. Gives the patterns whose keys it deletes, each once: none when nobody waits.
     mutating func begin() -> [Pattern] {
         var patterns: Set<Pattern> = []
         let count = waiting.prefix { request in
@@ -51,11 +55,16 @@ struct SweepQueue<Waiter> {
         }.count
         served = Array(waiting.prefix(count))
         waiting.removeFirst(count)
-        return Array(patterns)
+        return Array(Set(served.filter { $0.visit == nil }.flatMap(\.patterns)))
     }
 
     /// Which patterns of the pass that has begun are fenced: those that anybody wants fenced.
     var fenced: Set<Pattern> { served.reduce(into: []) { $0.formUnion($1.fenced) } }
+
+    /// Who else looks for keys in the pass that has begun.
+    var visits: [(patterns: [Pattern], visit: SweepVisit)] {
+        served.compactMap { request in request.visit.map { (request.patterns, $0) } }
+    }
 
     /// The pass came to its end. Gives whom it served.
     mutating func finish() -> [Request] {

@@ -37,7 +37,7 @@ public final class Sweeper: Sendable {
     private let servers: Servers
     /// Nil: there is none.
     private let indexes: KeyIndexes?
-    private let options: SweepOptions
+    let options: SweepOptions
     private let passes, keysScanned, keysSwept: Counter
     private let passTime: Metrics.Timer
     private let state: Mutex<State>
@@ -118,15 +118,26 @@ public final class Sweeper: Sendable {
             }
         }
         guard !patterns.isEmpty else { return failures }
-        return try await failures + scan(for: patterns, fenced: fenced)
+        return try await failures + wait(for: patterns, fenced: fenced, visit: nil)
+    }
+
+    /// Shows every key that one of the patterns matches and that is there from now on until this returns to `visit`, one
+    /// page after the other, some perhaps more than once. Keys of our own are shown for patterns that begin with
+    /// `unstale:` alone.
+    ///
+    /// Throws when the task is cancelled or ``run()`` has ended.
+    func visit(_ patterns: [Pattern], _ visit: @escaping SweepVisit) async throws(CancellationError) {
+        _ = try await wait(for: patterns, fenced: [], visit: visit)
     }
 
     /// Waits for a pass.
-    private func scan(
-        for patterns: [Pattern], fenced: Set<Pattern>
+    private func wait(
+        for patterns: [Pattern], fenced: Set<Pattern>, visit: SweepVisit?
     ) async throws(CancellationError) -> [Failure] {
         let outcome = Outcome(cancellation: CancellationError())
-        let id = state.withLock { $0.hasEnded ? nil : $0.queue.add(patterns, fenced: fenced, waiter: outcome) }
+        let id = state.withLock { state in
+            state.hasEnded ? nil : state.queue.add(patterns, fenced: fenced, visit: visit, waiter: outcome)
+        }
         guard let id else { throw CancellationError() }
         bell.continuation.yield()
         do {
@@ -143,7 +154,9 @@ public final class Sweeper: Sendable {
                 let members = try await servers.members()
                 guard try await leadToTarget(members) else { continue }
                 let filter = state.withLock {
-                    SweepFilter($0.queue.begin(), fenced: $0.queue.fenced, companions: target.companions)
+                    SweepFilter(
+                        $0.queue.begin(), fenced: $0.queue.fenced, visits: $0.queue.visits,
+                        companions: target.companions)
                 }
                 let start = ContinuousClock.now
                 let pass = SweepPass(

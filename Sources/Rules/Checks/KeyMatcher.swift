@@ -5,7 +5,7 @@ struct KeyMatcher {
     /// The columns, and nil for the stars of a glob; one fewer than there are segments.
     private var gaps: [Placeholder?] = []
 
-    init(_ template: DeletionTemplate) {
+    init(_ template: KeyTemplate) {
         for piece in template.pieces {
             switch piece {
             case .placeholder(let placeholder):

@@ -14,12 +14,30 @@ extension RuleTest {
         // Each rule by itself: a test may say of two rules with one condition that it is true of one of them.
         let all = own.reduce(into: Work()) { $0.merge(work(of: $1)) }
         let deleted = all.keys.map { "key \($0.key)" } + all.patterns.map { "pattern \($0.pattern)" }
-        let planned = deleted + all.rewarms.map { "rewarm \($0.key)" }
+        let planned =
+            deleted + all.rewarms.map { "rewarm \($0.key)" } + all.actions.map { "\($0.action) \($0.key)" }
+            + all.patternActions.map { "\($0.action) \($0.pattern)" } + publications(of: own)
         let expected =
             keys.map { "key \($0)" } + patterns.map { "pattern \($0)" } + rewarms.map { "rewarm \($0)" }
+            + tags.map { "tag \($0)" } + expirations.map { "expire \($0)" } + counters.map { "bump \($0)" }
+            + publications.map { "publish \($0)" }
         return TestOutcome(
             name: name.value, location: name.location, missing: expected.filter { !planned.contains($0) },
             unexpected: planned.filter { !expected.contains($0) })
+    }
+
+    /// A channel, and behind it each message that the rule has of its own.
+    private func publications(of rules: [Rule]) -> [String] {
+        rules.flatMap { rule in
+            work(of: rule).news.flatMap { news -> [String] in
+                let channel = "publish \(rule.publish?.channel.source ?? "")"
+                guard rule.publish?.message != nil else { return [channel] }
+                return news.items.compactMap { item in
+                    guard case .message(let text) = item else { return nil }
+                    return "\(channel) \(String(decoding: text, as: UTF8.self))"
+                }
+            }
+        }
     }
 
     private func work(of rule: Rule) -> Work {

@@ -15,4 +15,8 @@ struct RuleTest: Sendable {
     let keys: [String]
     let patterns: [String]
     let rewarms: [String]
+    let tags: [String]
+    let expirations: [String]
+    let counters: [String]
+    let publications: [String]
 }

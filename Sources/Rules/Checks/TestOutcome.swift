@@ -4,7 +4,7 @@ public struct TestOutcome: Sendable {
     public let name: String
     /// Where it is.
     public let location: FilePosition
-    /// What was expected and isn't planned: `key user:42`, `pattern user:*`.
+    /// What was expected and isn't planned: `key user:42`, `pattern user:*`, `publish news`.
     public let missing: [String]
     /// What is planned and wasn't expected.
     public let unexpected: [String]

@@ -1,6 +1,6 @@
 /// Which keys no rule can touch, and which of the rules' templates touch none. A value, fed with keys.
 public struct KeyCoverage: Sendable {
-    /// A key, a pattern or a key to load anew, of a rule.
+    /// A key or pattern that a rule does something with.
     public struct Part: Sendable {
         /// The rule.
         public let rule: Rule
@@ -26,7 +26,7 @@ public struct KeyCoverage: Sendable {
     /// - Parameter memory: Of so many keys it is remembered that they came: SCAN may return a key twice.
     public init(_ rules: [Rule], memory: Int = 1 << 23) {
         let parts = rules.flatMap { rule in
-            DeletionTemplate.all(of: rule).map { Part(rule: rule, template: $0.template, pattern: $0.anyRow) }
+            KeyTemplate.all(of: rule).map { Part(rule: rule, template: $0.template, pattern: $0.anyRow) }
         }
         unmatched = parts
         all = PatternSet(Array(Set(parts.map(\.pattern))))

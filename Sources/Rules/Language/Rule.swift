@@ -20,7 +20,7 @@ public struct Rule: Sendable {
     public let expire: Expiration?
     /// Counters of generations to increment.
     public let bump: [Template]
-    /// A message for caches inside of processes.
+    /// What listeners are told, such as caches inside of processes.
     public let publish: Publication?
     /// Whether a token beside each key keeps readers from storing what they read before the change.
     public let fence: Bool
@@ -58,7 +58,7 @@ extension Rule {
 
     /// All templates of the rule, in the order of its actions.
     var templates: [Template] {
-        let publication = publish.map { [$0.channel, $0.message] } ?? []
+        let publication = [publish?.channel, publish?.message].compactMap { $0 }
         let deleted = delete.keys + delete.patterns + delete.tags
         return deleted + rewarm.flatMap(\.templates) + (expire?.keys ?? []) + bump + publication
     }

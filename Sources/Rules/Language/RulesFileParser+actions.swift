@@ -2,7 +2,6 @@ extension RulesFileParser {
     mutating func deletion(_ field: YAMLField) -> Deletion {
         let known = ["keys", "patterns", "tags"]
         guard let fields = fields(of: field, "'delete'", known: known) else { return Deletion() }
-        noteUnsupported(fields, prefix: "delete.")
         if !known.contains(where: { fields[$0] != nil }) {
             fail(fields.location, "'delete' needs one of \(known.joined(separator: ", "))")
         }
@@ -22,10 +21,9 @@ extension RulesFileParser {
 
     mutating func publication(_ field: YAMLField) -> Publication? {
         guard let fields = fields(of: field, "'publish'", known: ["channel", "message"]) else { return nil }
-        let channel = required("channel", in: fields).flatMap { template($0, as: .text) }
-        let message = required("message", in: fields).flatMap { template($0, as: .text) }
-        guard let channel, let message else { return nil }
-        return Publication(channel: channel, message: message)
+        let channel = required("channel", in: fields).flatMap { template($0, as: .channel) }
+        let message = fields["message"].flatMap { template($0, as: .text) }
+        return channel.map { Publication(channel: $0, message: message) }
     }
 
     mutating func templates(of field: YAMLField, as role: TemplateRole) -> [Template] {

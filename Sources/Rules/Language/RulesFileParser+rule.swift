@@ -6,7 +6,6 @@ extension RulesFileParser {
             "delete", "rewarm", "expire", "bump", "publish", "fence", "repeat_after",
         ]
         guard let fields = fields(of: field, "a rule", known: known) else { return nil }
-        noteUnsupported(fields)
         let name = required("name", in: fields).flatMap { locatedText($0) }
         let table = required("table", in: fields).flatMap { self.table($0) }
         let actions = ["delete", "rewarm", "expire", "bump", "publish"]
@@ -34,6 +33,7 @@ extension RulesFileParser {
             repeatAfter: fields["repeat_after"].map { durations(of: $0) } ?? [],
             location: fields.location)
         checkSides(of: rule)
+        checkPurposes(of: rule)
         return name == nil || table == nil ? nil : rule
     }
 
@@ -68,6 +68,24 @@ extension RulesFileParser {
             case (.new, [.delete]):
                 fail(use.location, "'\(use.value)': a delete has no new row, and 'on' has nothing else")
             default: break
+            }
+        }
+    }
+
+    /// A key is one thing: what is deleted as an entry is no tag and no counter.
+    private mutating func checkPurposes(of rule: Rule) {
+        let uses = [
+            ("an entry that is deleted or loaded anew", rule.delete.keys + rule.rewarm.map(\.key)),
+            ("an entry that expires", rule.expire?.keys ?? []), ("a tag", rule.delete.tags), ("a counter", rule.bump),
+        ]
+        var first: [String: String] = [:]
+        for (use, templates) in uses {
+            for template in templates {
+                guard let other = first[template.source], other != use else {
+                    first[template.source] = use
+                    continue
+                }
+                fail(template.location, "'\(template.source)' is \(use) and \(other) in the same rule")
             }
         }
     }

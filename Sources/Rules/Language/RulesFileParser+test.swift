@@ -6,14 +6,7 @@ extension RulesFileParser {
         let name = required("name", in: fields).flatMap { locatedText($0) }
         let table = required("table", in: fields).flatMap { self.table($0) }
         let change = change(of: fields)
-        var expected: (keys: [Located<String>], patterns: [Located<String>], rewarms: [Located<String>]) = ([], [], [])
-        if let expect = required("expect", in: fields),
-            let fields = self.fields(of: expect, "'expect'", known: ["keys", "patterns", "rewarm"])
-        {
-            expected.keys = fields["keys"].map { texts(of: $0) } ?? []
-            expected.patterns = fields["patterns"].map { texts(of: $0) } ?? []
-            expected.rewarms = fields["rewarm"].map { texts(of: $0) } ?? []
-        }
+        let expected = required("expect", in: fields).map { expectations($0) } ?? [:]
         let predicates = fields["where"].map { self.predicates($0) } ?? [:]
         let lookups = fields["lookup"].map { self.lookups($0) } ?? [:]
         guard let name, let table, let change else { return nil }
@@ -31,8 +24,18 @@ extension RulesFileParser {
         }
         return RuleTest(
             name: name, table: table.value, kind: change.kind, old: change.old?.value, new: change.new?.value,
-            predicates: predicates, lookups: lookups, keys: expected.keys.map(\.value),
-            patterns: expected.patterns.map(\.value), rewarms: expected.rewarms.map(\.value))
+            predicates: predicates, lookups: lookups, keys: expected["keys"] ?? [],
+            patterns: expected["patterns"] ?? [], rewarms: expected["rewarm"] ?? [], tags: expected["tags"] ?? [],
+            expirations: expected["expire"] ?? [], counters: expected["bump"] ?? [],
+            publications: expected["publish"] ?? [])
+    }
+
+    private mutating func expectations(_ field: YAMLField) -> [String: [String]] {
+        let known = ["keys", "patterns", "tags", "rewarm", "expire", "bump", "publish"]
+        guard let fields = fields(of: field, "'expect'", known: known) else { return [:] }
+        return fields.keys.reduce(into: [:]) { expected, key in
+            expected[key.text] = fields[key.text].map { texts(of: $0).map(\.value) }
+        }
     }
 
     private typealias TestChange = (

@@ -9,7 +9,6 @@ struct RulesFileParser {
         let root = reader.read()
         var parser = RulesFileParser(diagnostics: reader.diagnostics)
         if let root { parser.parse(root) }
-        parser.file.unsupported.sort(by: isEarlier)
         return (parser.file, parser.diagnostics.sorted(by: isEarlier))
     }
 
@@ -29,13 +28,6 @@ struct RulesFileParser {
 
     mutating func fail(_ location: FilePosition, _ message: String, suggestion: String? = nil) {
         diagnostics.append(RulesDiagnostic(location, message, suggestion: suggestion))
-    }
-
-    /// Notes the keys of a mapping that are understood and not executed.
-    mutating func noteUnsupported(_ fields: YAMLFields, prefix: String = "") {
-        for key in fields.keys where UnsupportedFeature.names.contains(prefix + key.text) {
-            file.unsupported.append(RulesDiagnostic(key.location, "not yet supported: \(prefix + key.text)"))
-        }
     }
 }
 

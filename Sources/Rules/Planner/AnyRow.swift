@@ -1,26 +1,33 @@
 /// What a rule asks for when any row of its table may have changed: what it would load anew goes too.
 struct AnyRow: Sendable {
     let rule: Int
-    private let patterns: [(pattern: Pattern, isFenced: Bool)]
-    private let keys: [(key: Key, isFenced: Bool)]
+    private let parts: [(pattern: Pattern, purpose: Purpose, isFenced: Bool)]
     private let delays: [Duration]
+    private let telling: Telling
 
     init(_ rule: Rule, index: Int, fenced: FencedKeys) {
-        let all = DeletionTemplate.all(of: rule).map { ($0.anyRow, isFenced: fenced.contain($0, of: rule)) }
         self.rule = index
-        keys = all.compactMap { pattern, isFenced in pattern.exactKey.map { ($0, isFenced) } }
-        patterns = all.filter { !$0.0.isExact }.map { ($0.0, $0.isFenced) }
+        parts = KeyTemplate.all(of: rule).map { ($0.anyRow, $0.purpose, fenced.contain($0, of: rule)) }
         delays = rule.repeatAfter
+        telling = Telling(rule)
     }
 
     func apply(to plan: inout Plan) {
         plan.count(rule)
-        for (key, isFenced) in keys {
-            plan.insert(PlannedKey(key: key, rule: rule), isFenced: isFenced, repeatAfter: delays)
+        for (pattern, purpose, isFenced) in parts {
+            if let key = pattern.exactKey {
+                plan.insert(key, for: purpose, rule: rule, isFenced: isFenced, delays: delays)
+            } else {
+                plan.insert(pattern, for: purpose, rule: rule, isFenced: isFenced, delays: delays)
+            }
         }
-        for (pattern, isFenced) in patterns {
-            plan.insert(
-                PlannedPattern(pattern: pattern, rule: rule), isFenced: isFenced, repeatAfter: delays)
+        guard telling != .nothing else { return }
+        plan.tell(rule, repeatAfter: delays) { news in
+            news.insertAnyRow()
+            if case .messages(let text) = telling { return news.insert(.message(text)) }
+            for (pattern, purpose, _) in parts where purpose.isAboutEntries {
+                news.insert(pattern.exactKey.map { .key($0) } ?? .pattern(pattern))
+            }
         }
     }
 }

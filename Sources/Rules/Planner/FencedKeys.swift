@@ -6,8 +6,13 @@ struct FencedKeys: Sendable {
     init(_ rules: [Rule]) { loaded = rules.flatMap(\.rewarm).map(\.key.leadingText) }
 
     /// Told by the texts that the templates begin with: a fence too many costs one SET, one too few a stale entry.
-    func contain(_ template: DeletionTemplate, of rule: Rule) -> Bool {
-        contain(template.literalPrefix, of: rule)
+    func contain(_ template: KeyTemplate, of rule: Rule) -> Bool {
+        switch template.purpose {
+        case .delete, .action(.expire): contain(template.literalPrefix, of: rule)
+        // What its entries' keys are is not known yet.
+        case .action(.emptyTag): rule.fence
+        case .action(.bump), .message: false
+        }
     }
 
     /// The same for a key.

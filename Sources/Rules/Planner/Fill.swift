@@ -10,6 +10,8 @@ struct Fill: Sendable {
 
     /// Whether the result is a pattern.
     let isGlob: Bool
+    /// What is done with the result.
+    let purpose: Purpose
     /// Whether what it makes is fenced.
     let isFenced: Bool
     /// Whether it is filled once for each image, and not once for each change.
@@ -20,7 +22,7 @@ struct Fill: Sendable {
     private let capacity: Int
 
     /// Compiles a template; nil if `index` doesn't know one of its columns.
-    init?(_ template: DeletionTemplate, isFenced: Bool = false, index: (ImageColumn) -> Int?) {
+    init?(_ template: KeyTemplate, isFenced: Bool = false, index: (ImageColumn) -> Int?) {
         var steps: [Step] = []
         var capacity = 0
         for piece in template.pieces {
@@ -42,12 +44,13 @@ struct Fill: Sendable {
         self.capacity = capacity
         self.isFenced = isFenced
         isGlob = template.isGlob
+        purpose = template.purpose
         let placeholders = template.template.placeholders
         usesEither = placeholders.contains { $0.column.side == .either }
         fixed = placeholders.isEmpty ? steps.flatMap(\.text) : nil
     }
 
-    /// The key or pattern; nil where an image is missing, or a column is null and has no default.
+    /// The key, pattern or message; nil where an image is missing, or a column is null and has no default.
     func callAsFunction(_ rows: RowPair, either: Image?) -> [UInt8]? {
         if let fixed { return fixed }
         var bytes: [UInt8] = []

@@ -2,6 +2,7 @@
 public struct LookupFills: Sendable {
     private let rule: Int
     private let delays: [Duration]
+    private let telling: Telling
     private let fills: [Fill]
     private let rewarms: [RewarmFill]
 
@@ -10,6 +11,7 @@ public struct LookupFills: Sendable {
     ) throws(MissingLookupColumn) {
         self.rule = index
         delays = rule.repeatAfter
+        telling = Telling(rule)
         for use in rule.lookupColumns where !columns.contains(use.value.name) {
             throw MissingLookupColumn(rule: rule.name.value, column: use.value.name)
         }
@@ -21,7 +23,7 @@ public struct LookupFills: Sendable {
             case .new: new.firstIndex(of: column.name)
             }
         }
-        fills = DeletionTemplate.deleted(by: rule).filter { rule.needsLookup($0.columns) }
+        fills = KeyTemplate.filled(by: rule).filter { rule.needsLookup($0.columns) }
             .compactMap { Fill($0, isFenced: fenced.contain($0, of: rule), index: column) }
         rewarms = rule.rewarm.enumerated().filter { rule.needsLookup($0.element.columns) }
             .compactMap { RewarmFill($0.element, rule: index, entry: $0.offset, index: column) }
@@ -33,11 +35,11 @@ public struct LookupFills: Sendable {
         let result = Image(row)
         for fill in fills {
             guard let bytes = fill(rows, either: result) else { continue }
-            plan.insert(bytes, of: fill, rule: rule, delays: delays)
+            plan.insert(bytes, of: fill, rule: rule, delays: delays, telling: telling)
         }
         for rewarm in rewarms {
             guard let outcome = rewarm.outcome(rows, either: result) else { continue }
-            plan.insert(outcome, rule: rule, delays: delays)
+            plan.insert(outcome, rule: rule, delays: delays, telling: telling)
         }
     }
 }

@@ -25,6 +25,12 @@ public struct Plan: Sendable {
     public var patterns: [PlannedPattern] { work.patterns }
     /// Entries to load anew.
     public var rewarms: [RewarmCall] { work.rewarms }
+    /// What else to do with keys.
+    public var actions: [PlannedAction] { work.actions }
+    /// What else to do with what patterns match.
+    public var patternActions: [PlannedPatternAction] { work.patternActions }
+    /// What listeners are told.
+    public var news: [News] { work.news }
     /// Whether there is nothing to do.
     public var isEmpty: Bool { work.isEmpty && lookups.isEmpty && unknownCaptures.isEmpty }
 
@@ -46,6 +52,27 @@ public struct Plan: Sendable {
     public mutating func insert(_ call: RewarmCall, repeatAfter delays: [Duration] = []) {
         work.insert(call)
         for delay in delays { repeats[delay, default: Work()].insert(call) }
+    }
+
+    /// Adds something else to do with a key, now and after each of the delays.
+    public mutating func insert(_ action: PlannedAction, repeatAfter delays: [Duration] = []) {
+        work.insert(action)
+        guard action.action.isRepeated else { return }
+        for delay in delays { repeats[delay, default: Work()].insert(action) }
+    }
+
+    /// The same with a pattern.
+    mutating func insert(_ action: PlannedPatternAction, repeatAfter delays: [Duration]) {
+        work.insert(action)
+        guard action.action.isRepeated else { return }
+        for delay in delays { repeats[delay, default: Work()].insert(action) }
+    }
+
+    /// Has listeners told of a rule, now and once more after each of the delays: by then they may have read what a
+    /// reader stored that had been too slow.
+    mutating func tell(_ rule: Int, repeatAfter delays: [Duration] = [], _ change: (inout News) -> Void) {
+        work.tell(rule, change)
+        for delay in delays { repeats[delay, default: Work()].tell(rule, change) }
     }
 
     /// Adds a lookup, unless the same one is there.

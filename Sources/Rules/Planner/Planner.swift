@@ -51,9 +51,36 @@ public struct Planner: Sendable {
     /// A plan to delete one key on a rule's behalf.
     public func plan(deleting key: Key, rule: Int) -> Plan {
         var plan = Plan()
-        plan.insert(PlannedKey(key: key, rule: rule), isFenced: fenced.contain(key, of: rules[rule]))
+        let isFenced = fenced.contain(key, of: rules[rule])
+        plan.insert(key, for: .delete, rule: rule, isFenced: isFenced, delays: [], telling: Telling(rules[rule]))
         return plan
     }
+
+    /// A plan to do something else with one key on a rule's behalf.
+    public func plan(_ action: KeyAction, _ key: Key, rule: Int) -> Plan {
+        var plan = Plan()
+        let isFenced = action == .emptyTag ? rules[rule].fence : action != .bump && fenced.contain(key, of: rules[rule])
+        plan.insert(
+            key, for: .action(action), rule: rule, isFenced: isFenced, delays: [], telling: Telling(rules[rule]))
+        return plan
+    }
+
+    /// A plan to tell a rule's listeners something: nothing, where it has no channel any more.
+    public func plan(publishing message: [UInt8], rule: Int) -> Plan {
+        var plan = Plan()
+        if rules[rule].publish != nil { plan.tell(rule) { $0.insert(.message(message)) } }
+        return plan
+    }
+
+    /// A plan to load one entry anew.
+    public func plan(_ call: RewarmCall) -> Plan {
+        var plan = Plan()
+        plan.insert(.load(call), rule: call.rule, delays: [], telling: Telling(rules[call.rule]))
+        return plan
+    }
+
+    /// Whether some rule re-warms what may have this key, so that there are readers which mind its fence.
+    public func mayRewarm(_ key: Key) -> Bool { fenced.contain(key, of: nil) }
 
     /// What the rows that a lookup returned ask for.
     public func plan(

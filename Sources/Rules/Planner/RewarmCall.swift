@@ -107,6 +107,6 @@ extension HTTPTemplate {
 
 extension Template {
     fileprivate func couldMake(_ text: [UInt8]) -> Bool {
-        Glob(DeletionTemplate(key: self).anyRow).matches(Key(bytes: text))
+        Glob(KeyTemplate(key: self).anyRow).matches(Key(bytes: text))
     }
 }

@@ -14,7 +14,7 @@ struct RewarmFill: Sendable {
 
     /// Compiles an entry of a rule; nil if `index` doesn't know one of its columns.
     init?(_ rewarm: Rewarm, rule: Int, entry: Int, index: (ImageColumn) -> Int?) {
-        func fill(_ template: Template) -> Fill? { Fill(DeletionTemplate(key: template), index: index) }
+        func fill(_ template: Template) -> Fill? { Fill(KeyTemplate(key: template), index: index) }
         guard let key = fill(rewarm.key) else { return nil }
         switch rewarm.loader {
         case .sql(let sql):
@@ -32,11 +32,13 @@ struct RewarmFill: Sendable {
         usesEither = rewarm.columns.contains { $0.side == .either }
     }
 
-    func apply(to rows: RowPair, plan: inout Plan, delays: [Duration]) {
+    func apply(to rows: RowPair, plan: inout Plan, delays: [Duration], telling: Telling) {
         if usesEither {
-            rows.forEach({ outcome(rows, either: $0) }) { plan.insert($0, rule: rule, delays: delays) }
+            rows.forEach({ outcome(rows, either: $0) }) {
+                plan.insert($0, rule: rule, delays: delays, telling: telling)
+            }
         } else if let outcome = outcome(rows, either: nil) {
-            plan.insert(outcome, rule: rule, delays: delays)
+            plan.insert(outcome, rule: rule, delays: delays, telling: telling)
         }
     }
 
@@ -78,11 +80,13 @@ struct RewarmFill: Sendable {
 
 extension Plan {
     /// Adds what an entry's loader was filled to.
-    mutating func insert(_ outcome: RewarmFill.Outcome, rule: Int, delays: [Duration]) {
+    mutating func insert(_ outcome: RewarmFill.Outcome, rule: Int, delays: [Duration], telling: Telling) {
         switch outcome {
-        case .load(let call): insert(call, repeatAfter: delays)
+        case .load(let call):
+            insert(call, repeatAfter: delays)
+            if telling == .items { tell(rule, repeatAfter: delays) { $0.insert(.key(call.key)) } }
         case .delete(let key):
-            insert(PlannedKey(key: key, rule: rule), isFenced: true, repeatAfter: delays)
+            insert(key, for: .delete, rule: rule, isFenced: true, delays: delays, telling: telling)
         }
     }
 }

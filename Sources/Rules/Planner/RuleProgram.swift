@@ -2,6 +2,7 @@
 struct RuleProgram: Sendable {
     let rule: Int
     private let delays: [Duration]
+    private let telling: Telling
     /// The templates that the changed row alone can fill.
     private let fills: [Fill]
     /// The same of entries to load.
@@ -13,9 +14,10 @@ struct RuleProgram: Sendable {
         guard rule.imageColumns.allSatisfy(columns.contains) else { return nil }
         self.rule = index
         delays = rule.repeatAfter
+        telling = Telling(rule)
         lookup = rule.lookup.map { LookupProgram($0, of: rule, index: index, columns: columns) }
         func column(_ column: ImageColumn) -> Int? { columns.firstIndex(of: column.name) }
-        fills = DeletionTemplate.deleted(by: rule).filter { !rule.needsLookup($0.columns) }
+        fills = KeyTemplate.filled(by: rule).filter { !rule.needsLookup($0.columns) }
             .compactMap { Fill($0, isFenced: fenced.contain($0, of: rule), index: column) }
         rewarms = rule.rewarm.enumerated().filter { !rule.needsLookup($0.element.columns) }
             .compactMap { RewarmFill($0.element, rule: index, entry: $0.offset, index: column) }
@@ -26,13 +28,14 @@ struct RuleProgram: Sendable {
         for fill in fills {
             if fill.usesEither {
                 rows.forEach({ fill(rows, either: $0) }) {
-                    plan.insert($0, of: fill, rule: rule, delays: delays)
+                    plan.insert($0, of: fill, rule: rule, delays: delays, telling: telling)
                 }
             } else if let bytes = fill(rows, either: nil) {
-                plan.insert(bytes, of: fill, rule: rule, delays: delays)
+                plan.insert(bytes, of: fill, rule: rule, delays: delays, telling: telling)
             }
         }
-        for rewarm in rewarms { rewarm.apply(to: rows, plan: &plan, delays: delays) }
+        for rewarm in rewarms { rewarm.apply(to: rows, plan: &plan, delays: delays, telling: telling) }
+        if telling == .firing { plan.tell(rule, repeatAfter: delays) { _ in } }
         lookup?.apply(to: rows, plan: &plan)
     }
 }
@@ -45,7 +48,7 @@ extension Rule {
 
     /// The columns of one image of the changed row that are mixed with the lookup's result in a template.
     func context(_ side: ImageColumn.Side) -> [String] {
-        let uses = DeletionTemplate.deleted(by: self).map(\.columns) + rewarm.map(\.columns)
+        let uses = KeyTemplate.filled(by: self).map(\.columns) + rewarm.map(\.columns)
         let columns = uses.filter(needsLookup).joined().filter { $0.side == side }
         return Set(columns.map(\.name)).sorted()
     }
@@ -53,13 +56,15 @@ extension Rule {
 
 extension Plan {
     /// Adds what a template was filled to.
-    mutating func insert(_ bytes: [UInt8], of fill: Fill, rule: Int, delays: [Duration]) {
+    mutating func insert(_ bytes: [UInt8], of fill: Fill, rule: Int, delays: [Duration], telling: Telling) {
         if fill.isGlob {
-            let pattern = PlannedPattern(pattern: Pattern(bytes: bytes), rule: rule)
-            insert(pattern, isFenced: fill.isFenced, repeatAfter: delays)
+            insert(
+                Pattern(bytes: bytes), for: fill.purpose, rule: rule, isFenced: fill.isFenced, delays: delays,
+                telling: telling)
         } else {
-            let key = PlannedKey(key: Key(bytes: bytes), rule: rule)
-            insert(key, isFenced: fill.isFenced, repeatAfter: delays)
+            insert(
+                Key(bytes: bytes), for: fill.purpose, rule: rule, isFenced: fill.isFenced, delays: delays,
+                telling: telling)
         }
     }
 }

@@ -6,6 +6,10 @@ public struct Work: Sendable {
     public private(set) var patterns: [PlannedPattern] = []
     /// Entries to load anew.
     public private(set) var rewarms: [RewarmCall] = []
+    /// What else to do with keys.
+    public private(set) var actions: [PlannedAction] = []
+    /// What else to do with what patterns match.
+    public private(set) var patternActions: [PlannedPatternAction] = []
     /// Those of the keys that get a fence.
     public private(set) var fencedKeys: Set<Key> = []
     /// Those of the patterns whose keys get a fence.
@@ -13,12 +17,26 @@ public struct Work: Sendable {
     private var seenKeys: Set<Key> = []
     private var seenPatterns: Set<Pattern> = []
     private var rewarmIndexes: [Key: Int] = [:]
+    private var actionIndexes: [KeyTarget<Key>: Int] = [:]
+    private var patternActionIndexes: [KeyTarget<Pattern>: Int] = [:]
+    private var newsByRule: [Int: News] = [:]
+
+    private struct KeyTarget<Name: Hashable & Sendable>: Hashable {
+        let action: KeyAction
+        let name: Name
+    }
 
     /// Nothing to do.
     public init() {}
 
     /// Whether there is nothing to do.
-    public var isEmpty: Bool { keys.isEmpty && patterns.isEmpty && rewarms.isEmpty }
+    public var isEmpty: Bool { count == 0 && newsByRule.isEmpty }
+
+    /// How many keys, patterns and entries there are to do something with.
+    public var count: Int { keys.count + patterns.count + rewarms.count + actions.count + patternActions.count }
+
+    /// What listeners are told once all is done, in the order of the rules.
+    public var news: [News] { newsByRule.isEmpty ? [] : newsByRule.sorted { $0.key < $1.key }.map(\.value) }
 
     /// Makes room for keys, so that a large batch doesn't hash them again with every doubling.
     mutating func reserve(_ count: Int) {
@@ -48,6 +66,33 @@ public struct Work: Sendable {
         }
     }
 
+    /// Adds something to do with a key, unless it is there. Where one of those that ask for it wants a fence, it gets one.
+    public mutating func insert(_ action: PlannedAction) {
+        let target = KeyTarget(action: action.action, name: action.key)
+        if let index = actionIndexes[target] {
+            if action.isFenced { actions[index].isFenced = true }
+        } else {
+            actionIndexes[target] = actions.count
+            actions.append(action)
+        }
+    }
+
+    /// The same with a pattern.
+    public mutating func insert(_ action: PlannedPatternAction) {
+        let target = KeyTarget(action: action.action, name: action.pattern)
+        if let index = patternActionIndexes[target] {
+            if action.isFenced { patternActions[index].isFenced = true }
+        } else {
+            patternActionIndexes[target] = patternActions.count
+            patternActions.append(action)
+        }
+    }
+
+    /// Has listeners told of a rule.
+    mutating func tell(_ rule: Int, _ change: (inout News) -> Void) {
+        change(&newsByRule[rule, default: News(rule: rule)])
+    }
+
     /// Adds what another asks for and isn't there.
     public mutating func merge(_ other: Work) {
         for key in other.keys { insert(key, isFenced: other.fencedKeys.contains(key.key)) }
@@ -55,5 +100,8 @@ public struct Work: Sendable {
             insert(pattern, isFenced: other.fencedPatterns.contains(pattern.pattern))
         }
         for call in other.rewarms { insert(call) }
+        for action in other.actions { insert(action) }
+        for action in other.patternActions { insert(action) }
+        for (rule, news) in other.newsByRule { tell(rule) { $0.merge(news) } }
     }
 }

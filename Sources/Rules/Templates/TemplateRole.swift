@@ -10,6 +10,8 @@ enum TemplateRole {
     case url
     /// The value of a header field.
     case header
+    /// The name of a channel.
+    case channel
     /// No key at all.
     case text
 
@@ -30,6 +32,11 @@ enum TemplateRole {
         case .header:
             for case .text(let text) in template.pieces where !text.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
                 throw TemplateError(message: "a header field can't have a line end or other control", offset: 0)
+            }
+        case .channel:
+            if !template.isFixed {
+                let message = "a channel can't have a {column}: after a TRUNCATE nobody would know whom to tell"
+                throw TemplateError(message: message, offset: 0)
             }
         case .text:
             break

@@ -22,9 +22,17 @@ public struct ChangeEvent: Sendable, Codable {
         public var patterns: [String] = []
         /// Entries to load anew.
         public var rewarms: [String] = []
+        /// Tags whose keys are to be deleted, as patterns where any row may have changed; the same of what follows.
+        public var tags: [String] = []
+        /// Entries that are to live a little longer.
+        public var expirations: [String] = []
+        /// Counters to increment.
+        public var counters: [String] = []
+        /// The channel whose listeners are told; nil: none is.
+        public var channel: String?
         /// Queries whose rows say what to do.
         public var lookups = 0
-        /// How many keys, patterns and entries are left out here.
+        /// How much of all that is left out here.
         public var more = 0
     }
 

@@ -20,7 +20,7 @@ struct Trace: Sendable {
         var effects: [Int: ChangeEvent.Effect] = [:]
         func add(_ text: String, _ rule: Int, _ list: WritableKeyPath<ChangeEvent.Effect, [String]>) {
             var effect = effects[rule] ?? ChangeEvent.Effect(rule: planner.rules[rule].name.value)
-            if effect.keys.count + effect.patterns.count + effect.rewarms.count < Self.textLimit {
+            if effect.count < Self.textLimit {
                 effect[keyPath: list].append(text)
             } else {
                 effect.more += 1
@@ -33,6 +33,13 @@ struct Trace: Sendable {
         for key in plan.keys { add(key.key.description, key.rule, \.keys) }
         for pattern in plan.patterns { add(pattern.pattern.description, pattern.rule, \.patterns) }
         for call in plan.rewarms { add(call.key.description, call.rule, \.rewarms) }
+        for planned in plan.actions { add(planned.key.description, planned.rule, planned.action.list) }
+        for planned in plan.patternActions { add(planned.pattern.description, planned.rule, planned.action.list) }
+        for news in plan.news {
+            let rule = planner.rules[news.rule]
+            effects[news.rule, default: ChangeEvent.Effect(rule: rule.name.value)].channel =
+                rule.publish?.channel.source
+        }
         for call in plan.lookups {
             effects[call.rule, default: ChangeEvent.Effect(rule: planner.rules[call.rule].name.value)].lookups += 1
         }
@@ -41,5 +48,22 @@ struct Trace: Sendable {
             id: id, at: Date(timeIntervalSince1970: at?.unixSeconds ?? 0), table: table, kind: "\(change.kind)",
             rules: effects.sorted { $0.key < $1.key }.map(\.value), state: outcome.state,
             failures: outcome.failures, lagMilliseconds: outcome.lag.map { $0 / .milliseconds(1) })
+    }
+}
+
+extension KeyAction {
+    /// Where people find it.
+    fileprivate var list: WritableKeyPath<ChangeEvent.Effect, [String]> {
+        switch self {
+        case .emptyTag: \.tags
+        case .expire: \.expirations
+        case .bump: \.counters
+        }
+    }
+}
+
+extension ChangeEvent.Effect {
+    fileprivate var count: Int {
+        keys.count + patterns.count + rewarms.count + tags.count + expirations.count + counters.count
     }
 }

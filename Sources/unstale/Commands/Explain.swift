@@ -38,7 +38,8 @@ struct Explain: AsyncParsableCommand {
         guard !matches.isEmpty else { return print("no rule can make this key stale") }
         for match in matches {
             let rule = match.rule
-            print("\(rule.name.value) (\(rule.location)): \(escaped(match.template.source))")
+            let action = match.action.map { " (\($0))" } ?? ""
+            print("\(rule.name.value) (\(rule.location)): \(escaped(match.template.source))\(action)")
             let operations = rule.operations.map(\.rawValue).joined(separator: ", ")
             print("    \(operations) on \(rule.table.value)" + (rule.lookup == nil ? "" : ", by its lookup"))
             let columns = rule.condition.columns
@@ -100,7 +101,23 @@ struct Explain: AsyncParsableCommand {
                         "    pattern \(escaped(planned.pattern.description)): \(try await keys.count(planned.pattern)) keys exist"
                     )
                 }
+                try await explain(actionsOf: plan, keys)
+                if !plan.news.isEmpty, let publish = rule.publish {
+                    print("    publish \(escaped(publish.channel.source))")
+                }
             }
+        }
+    }
+
+    private func explain(actionsOf plan: Plan, _ keys: ExplainedKeys) async throws {
+        for planned in plan.actions {
+            var state = try await keys.exists(planned.key) ? "exists" : "not cached"
+            if planned.action == .emptyTag { state = try await keys.filed(under: planned.key) }
+            print("    \(planned.action) \(escaped(planned.key.description)): \(state)")
+        }
+        for planned in plan.patternActions {
+            let count = try await keys.count(planned.pattern)
+            print("    \(planned.action) \(escaped(planned.pattern.description)): \(count) keys exist that match")
         }
     }
 

@@ -29,6 +29,10 @@ struct ChangeLine {
         var texts = effect.keys.map(escaped)
         texts += effect.patterns.map { "\(escaped($0)) (pattern)" }
         texts += effect.rewarms.map { "\(escaped($0)) (re-warm)" }
+        texts += effect.tags.map { "\(escaped($0)) (tag)" }
+        texts += effect.expirations.map { "\(escaped($0)) (expire)" }
+        texts += effect.counters.map { "\(escaped($0)) (bump)" }
+        if let channel = effect.channel { texts.append("\(escaped(channel)) (publish)") }
         if effect.lookups > 0 { texts.append("\(effect.lookups) lookup\(effect.lookups == 1 ? "" : "s")") }
         if effect.more > 0 { texts.append("\(effect.more) more") }
         return "\(escaped(effect.rule)) → \(texts.joined(separator: ", "))"

@@ -22,6 +22,15 @@ struct ExplainedKeys {
         return count > 0
     }
 
+    /// How many keys are filed under a tag, in words.
+    func filed(under tag: Key) async throws -> String {
+        switch try await connection.send(RedisCommand("SCARD", [tag.bytes]), deadline: .seconds(5)) {
+        case .integer(let count): return "\(count) keys are filed under it"
+        case .error(let error): return escaped(error.text)
+        default: return "no set"
+        }
+    }
+
     /// How many keys a pattern matches, by one full SCAN.
     func count(_ pattern: Pattern) async throws -> Int {
         // SCAN may return a key more than once.

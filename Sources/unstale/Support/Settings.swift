@@ -123,12 +123,8 @@ struct Settings {
     /// Where the rules are.
     var rulesPath: String { text("rules") ?? "rules" }
 
-    /// The rules, none of which is beyond what the worker does.
-    func rules() throws(RulesError) -> RuleSet {
-        let rules = try RuleSet.load([rulesPath])
-        guard rules.unsupported.isEmpty else { throw RulesError(diagnostics: rules.unsupported) }
-        return rules
-    }
+    /// The rules.
+    func rules() throws(RulesError) -> RuleSet { try RuleSet.load([rulesPath]) }
 
     /// What install needs to know.
     func capture() throws(Failure) -> CaptureSettings {

@@ -47,9 +47,9 @@ def stepped(kind, step, fenced=True):
                 answers += await super()._pipeline([command])
             return answers
 
-        async def _store(self, fill, value, lifetime):
+        async def _store(self, fill, value):
             if fenced:
-                await super()._store(fill, value, lifetime)
+                await super()._store(fill, value)
             else:
                 await self._call(self._client.set, fill.key, value)
 

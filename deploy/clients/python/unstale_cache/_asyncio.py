@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Awaitable, Callable, Coroutine, Optional, Set, Union
+from typing import Any, Awaitable, Callable, Coroutine, Iterable, Optional, Set, Union
 
 from ._protocol import Key, invalidation
 from ._reader import Reader
@@ -22,9 +22,10 @@ class AsyncCache(Reader):
         ttl: float,
         jitter: float = 0.1,
         lock: Optional[float] = 1.0,
+        tags: Iterable[Key] = (),
     ) -> Optional[bytes]:
         """`Cache.get_or_load`, with a coroutine function as the loader."""
-        return await self._get_or_load(key, loader, ttl, jitter, lock)
+        return await self._get_or_load(key, loader, ttl, jitter, lock, tags)
 
     async def delete(self, *keys: Key) -> None:
         """`Cache.delete`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Iterator, List, Optional, Tuple, Union
+from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
 
 Key = Union[str, bytes]
 Command = Tuple[Union[str, bytes, int], ...]
@@ -24,6 +24,14 @@ return stored
 # KEYS: lock. ARGV: its token.
 RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('UNLINK', KEYS[1]) end
+"""
+
+# KEYS: a tag. ARGV: key, how long in ms the tag has to live at least. A tag without a time to live has one of its own.
+FILE = """
+local is_new = redis.call('EXISTS', KEYS[1]) == 0
+redis.call('SADD', KEYS[1], ARGV[1])
+local left = redis.call('PTTL', KEYS[1])
+if is_new or (left >= 0 and left < tonumber(ARGV[2])) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 """
 
 
@@ -66,8 +74,10 @@ def invalidation(keys: Tuple[Key, ...]) -> List[Command]:
 class Fill:
     """One reader's way from a miss to a stored value: what it asks Redis, and what it knows by then."""
 
-    def __init__(self, key: bytes, lock: Optional[float]) -> None:
+    def __init__(self, key: bytes, lock: Optional[float], lifetime: int, tags: Iterable[Key] = ()) -> None:
         self.key = key
+        self.lifetime = lifetime  # of the value, in ms
+        self.tags = [as_bytes(tag, "a tag") for tag in tags]
         self.fence = fence_of(key)
         self.lock = b"unstale:lock:" + key
         self.patience = max(0.0, lock or 0.0)
@@ -90,6 +100,10 @@ class Fill:
         value, self.holder = answers[3:] if self.patience else (None, None)
         self.may_hold = self.holder == self.own
         return value
+
+    def file(self) -> List[Command]:
+        """Files the key under its tags, for longer than the load and the value may last together."""
+        return [("EVAL", FILE, 1, tag, self.key, FENCE_MS + self.lifetime) for tag in self.tags]
 
     def look(self) -> List[Command]:
         return [("GET", self.key), ("GET", self.lock)]

@@ -7,7 +7,7 @@ import inspect
 import logging
 import random
 import time
-from typing import Any, Awaitable, Callable, Coroutine, List, Optional, TypeVar
+from typing import Any, Awaitable, Callable, Coroutine, Iterable, List, Optional, TypeVar
 
 from redis.client import NEVER_DECODE
 from redis.exceptions import RedisClusterException, RedisError
@@ -56,24 +56,31 @@ class Reader:
         raise NotImplementedError
 
     async def _get_or_load(
-        self, key: Key, loader: Callable[[], Any], ttl: float, jitter: float, lock: Optional[float]
+        self,
+        key: Key,
+        loader: Callable[[], Any],
+        ttl: float,
+        jitter: float,
+        lock: Optional[float],
+        tags: Iterable[Key],
     ) -> Optional[bytes]:
-        name = as_bytes(key, "a key")
+        fill = Fill(as_bytes(key, "a key"), lock, lifetime_ms(ttl, jitter, self._rng), tags)
         try:
-            value = await self._call(self._client.execute_command, "GET", name, **RAW)
+            value = await self._call(self._client.execute_command, "GET", fill.key, **RAW)
         except REDIS_ERRORS as error:
             self._warn(error)
             return await self._load(loader)
         if value is not None:
             return value
-        return await self._fill(Fill(name, lock), loader, lifetime_ms(ttl, jitter, self._rng))
+        return await self._fill(fill, loader)
 
-    async def _fill(self, fill: Fill, loader: Callable[[], Any], lifetime: int) -> Optional[bytes]:
+    async def _fill(self, fill: Fill, loader: Callable[[], Any]) -> Optional[bytes]:
         try:
             value = await self._safely(fill, self._prepare(fill))
             if value is None:
+                await self._safely(fill, self._file(fill))
                 value = await self._load(loader)
-                await self._safely(fill, self._store(fill, value, lifetime))
+                await self._safely(fill, self._store(fill, value))
         except Exception:
             await self._release(fill)
             raise
@@ -108,11 +115,17 @@ class Reader:
         value = await self._call(loader)
         return None if value is None else as_bytes(value, "what the loader returns")
 
-    async def _store(self, fill: Fill, value: Optional[bytes], lifetime: int) -> None:
+    async def _file(self, fill: Fill) -> None:
+        """After the token was taken, in a round trip of its own: in a Cluster, a pipeline has no order. A tag that is
+        emptied before this changes nothing for us; one that is emptied after it gives the key another token."""
+        if fill.tags and fill.token is not None:
+            await self._pipeline(fill.file())
+
+    async def _store(self, fill: Fill, value: Optional[bytes]) -> None:
         if value is None or len(value) > self._max_bytes or fill.token is None:
             return
         keys = [fill.key, fill.fence, fill.lock]
-        await self._call(self._store_script, keys, [fill.token, fill.own, value, lifetime])
+        await self._call(self._store_script, keys, [fill.token, fill.own, value, fill.lifetime])
         fill.may_hold = False
 
     async def _release(self, fill: Fill) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any, Callable, Coroutine, Optional, TypeVar, Union
+from typing import Any, Callable, Coroutine, Iterable, Optional, TypeVar, Union
 
 from ._protocol import Key, invalidation
 from ._reader import Reader
@@ -23,14 +23,16 @@ class Cache(Reader):
         ttl: float,
         jitter: float = 0.1,
         lock: Optional[float] = 1.0,
+        tags: Iterable[Key] = (),
     ) -> Optional[bytes]:
         """Returns what is cached under the key, or else what the loader returns, which is then cached.
 
         A str is encoded as UTF-8. None is returned and not cached. `ttl` is in seconds, and varied by plus or minus
         the fraction `jitter`. While one reader loads, others wait for its value, `lock` seconds at most; nobody
-        waits if that is 0 or None. A Redis that fails costs its timeout and no error; a loader's error is raised.
+        waits if that is 0 or None. What is cached is filed under `tags`, which rules with `fence: true` empty. A
+        Redis that fails costs its timeout and no error; a loader's error is raised.
         """
-        return _finish(self._get_or_load(key, loader, ttl, jitter, lock))
+        return _finish(self._get_or_load(key, loader, ttl, jitter, lock, tags))
 
     def delete(self, *keys: Key) -> None:
         """Deletes keys, and keeps those who load them now from storing. Call it after the commit.

@@ -1,21 +1,36 @@
-/// One of a rule's keys or patterns, sorted out into what it deletes by.
-struct DeletionTemplate {
+/// One of a rule's keys or patterns, sorted out into what is done by it.
+struct KeyTemplate {
     /// The template as the rule has it.
     let template: Template
+    /// What is done with what it makes.
+    let purpose: Purpose
     /// Its parts. Unless this is a glob, the text of a pattern is unescaped.
     let pieces: [Template.Piece]
     /// Whether it makes patterns. A pattern without any wildcard makes keys, which are found without a scan.
     let isGlob: Bool
 
-    /// What makes entries of a rule stale: what it deletes, its keys first, and then what it loads anew.
-    static func all(of rule: Rule) -> [DeletionTemplate] {
-        deleted(by: rule) + rule.rewarm.map { DeletionTemplate(key: $0.key) }
+    /// All keys that a rule does something with: those that it deletes first, and what it loads anew last.
+    static func all(of rule: Rule) -> [KeyTemplate] {
+        deleted(by: rule) + acted(on: rule) + rule.rewarm.map { KeyTemplate(key: $0.key) }
+    }
+
+    /// What a changed row fills: all but what is loaded anew, which takes more than a key.
+    static func filled(by rule: Rule) -> [KeyTemplate] {
+        deleted(by: rule) + acted(on: rule)
+            + [rule.publish?.message].compactMap { $0 }.map { KeyTemplate(key: $0, purpose: .message) }
     }
 
     /// What a rule deletes, its keys first.
-    static func deleted(by rule: Rule) -> [DeletionTemplate] {
-        rule.delete.keys.map(DeletionTemplate.init(key:))
-            + rule.delete.patterns.map(DeletionTemplate.init(pattern:))
+    private static func deleted(by rule: Rule) -> [KeyTemplate] {
+        rule.delete.keys.map { KeyTemplate(key: $0) } + rule.delete.patterns.map(KeyTemplate.init(pattern:))
+    }
+
+    private static func acted(on rule: Rule) -> [KeyTemplate] {
+        let expired = rule.expire.map { expire in
+            expire.keys.map { KeyTemplate(key: $0, purpose: .action(.expire(expire.after))) }
+        }
+        return rule.delete.tags.map { KeyTemplate(key: $0, purpose: .action(.emptyTag)) } + (expired ?? [])
+            + rule.bump.map { KeyTemplate(key: $0, purpose: .action(.bump)) }
     }
 
     /// The columns that it is filled from.
@@ -28,8 +43,9 @@ struct DeletionTemplate {
 
     private var leadingText: [UInt8] { if case .text(let text) = pieces.first { text } else { [] } }
 
-    init(key template: Template) {
+    init(key template: Template, purpose: Purpose = .delete) {
         self.template = template
+        self.purpose = purpose
         pieces = template.pieces
         isGlob = false
     }
@@ -41,6 +57,7 @@ struct DeletionTemplate {
         }
         let literal = unescaped.compactMap { $0 }
         self.template = template
+        purpose = .delete
         isGlob = literal.count < unescaped.count
         pieces = isGlob ? template.pieces : literal
     }
@@ -62,5 +79,12 @@ struct DeletionTemplate {
             }
         }
         return Pattern(bytes: glob)
+    }
+
+    /// The text for a row of which nothing is known: each column is a `*`.
+    var anyRowText: [UInt8] {
+        pieces.flatMap { piece in
+            if case .text(let text) = piece { text } else { [UInt8(ascii: "*")] }
+        }
     }
 }

@@ -1,0 +1,116 @@
+import Redis
+import Rules
+
+/// Deletes what is filed under tags, large ones at a pace that leaves Redis most of its time. ``TagProgress`` says why
+/// that misses nothing.
+struct Tags: Sendable {
+    /// What came of it.
+    struct Outcome {
+        /// Tags that can't be emptied by their own fault, with the reasons.
+        var failedTags: [Failure] = []
+        /// Keys that can't be deleted by their own fault, and the tags that they were filed under.
+        var failedKeys: [(failure: Failure, tag: Key)] = []
+        /// How many keys were deleted, by tag.
+        var deleted: [Key: Int] = [:]
+    }
+
+    private let target: Target
+    private let options: SweepOptions
+    /// So many small tags are emptied in one round trip.
+    private static let tagsPerPipeline = 100
+
+    init(_ target: Target, options: SweepOptions) {
+        self.target = target
+        self.options = options
+    }
+
+    /// Deletes all keys that are filed under these tags from now on until this returns, and the tags. However long the
+    /// target is in trouble, this waits for it.
+    ///
+    /// - Parameter isFenced: whether the key, filed under the tag, gets a fence.
+    func empty(
+        _ tags: [Key], isFenced: (_ key: Key, _ tag: Key) -> Bool
+    ) async throws(CancellationError) -> Outcome {
+        var outcome = Outcome()
+        var random = SystemRandomNumberGenerator()
+        var rest = tags[...]
+        while !rest.isEmpty {
+            var open = rest.prefix(Self.tagsPerPipeline).map { tag in
+                TagProgress(tag, ownToken: Fence.token(using: &random), companions: target.companions)
+            }
+            rest = rest.dropFirst(open.count)
+            while true {
+                outcome.failedTags += open.compactMap { tag in tag.failure.map { Failure(key: tag.tag, reason: $0) } }
+                open.removeAll(where: \.isDone)
+                if open.isEmpty { break }
+                try await round(&open, isFenced, &outcome)
+            }
+        }
+        return outcome
+    }
+
+    /// Empties one set of each tag.
+    private func round(
+        _ tags: inout [TagProgress], _ isFenced: (Key, Key) -> Bool, _ outcome: inout Outcome
+    ) async throws(CancellationError) {
+        let replies = try await target.execute(groups: tags.map(\.take))
+        var pages: [(index: Int, page: ScanPage)] = []
+        for (index, replies) in replies.enumerated() {
+            if let page = tags[index].took(replies) { pages.append((index, page)) }
+        }
+        let found = pages.flatMap { index, page in page.keys.map { (Key(bytes: $0), tags[index].tag) } }
+        try await delete(found, isFenced, &outcome)
+        for (index, page) in pages where page.cursor != ScanPage.edge {
+            try await readOn(&tags[index], from: page.cursor, isFenced, &outcome)
+        }
+        let ended = pages.map(\.index).filter { tags[$0].failure == nil }
+        _ = try await target.execute(groups: ended.map { tags[$0].finish })
+        for index in ended { tags[index].finished() }
+    }
+
+    /// Reads and deletes the rest of a large set.
+    private func readOn(
+        _ tag: inout TagProgress, from start: [UInt8], _ isFenced: (Key, Key) -> Bool, _ outcome: inout Outcome
+    ) async throws(CancellationError) {
+        var pace = SweepPace(share: options.share, callLimit: options.callLimit, latency: try await latency(of: tag))
+        var cursor = start
+        while cursor != ScanPage.edge {
+            let start = ContinuousClock.now
+            let group = tag.read(from: cursor, count: pace.count)
+            let replies = try await target.execute(groups: [group])
+            guard let page = tag.read(replies.first?.first ?? .null) else { return }
+            let middle = ContinuousClock.now
+            var rest = pace.scanned(in: middle - start)
+            try await delete(page.keys.map { (Key(bytes: $0), tag.tag) }, isFenced, &outcome)
+            let end = ContinuousClock.now
+            rest += pace.deleted(in: end - middle)
+            do { try await Task.sleep(until: end + rest) } catch { throw CancellationError() }
+            cursor = page.cursor
+        }
+    }
+
+    /// Names of our own are nobody's entries, whoever files them.
+    private func delete(
+        _ found: [(key: Key, tag: Key)], _ isFenced: (Key, Key) -> Bool, _ outcome: inout Outcome
+    ) async throws(CancellationError) {
+        let entries = found.filter { !$0.key.bytes.starts(with: SweepFilter.ownPrefix) }
+        guard !entries.isEmpty else { return }
+        let fenced = Set(entries.filter { isFenced($0.key, $0.tag) }.map(\.key))
+        let failures = try await target.delete(entries.map(\.key), fenced: fenced)
+        for entry in entries { outcome.deleted[entry.tag, default: 0] += 1 }
+        guard !failures.isEmpty else { return }
+        let tags = Dictionary(entries.map { ($0.key, $0.tag) }) { first, _ in first }
+        outcome.failedKeys += failures.compactMap { failure in tags[failure.key].map { (failure, $0) } }
+    }
+
+    /// What a round trip takes at best.
+    private func latency(of tag: TagProgress) async throws(CancellationError) -> Duration {
+        var best = Duration.seconds(1)
+        for _ in 0..<3 {
+            let start = ContinuousClock.now
+            _ = try await target.execute(groups: [CommandGroup(key: tag.tag, commands: [RedisCommand("PING")])])
+            best = min(best, .now - start)
+        }
+        return best
+    }
+}

@@ -1,0 +1,181 @@
+import Logging
+import Postgres
+import Redis
+import Rules
+import TestSupport
+import Testing
+
+@testable import Delivery
+
+/// What rules ask for besides deleting and loading, from a change to Redis.
+@Suite struct ActionDeliveryTests {
+    private static let rules = """
+        version: 1
+        rules:
+          - name: r
+            table: t
+            delete: {keys: ["k:{id}"], tags: ["t:{id}"]}
+            expire: {keys: ["e:{id}"], in: 30s}
+            bump: ["g:{id}", all]
+            publish: {channel: news}
+        """
+
+    @Test func entriesLiveShorterAndNeverLonger() async throws {
+        try await Self.with { deliver, client in
+            for (key, ttl) in [("e:1", "3600000"), ("e:2", "5000")] {
+                try await client.send(RedisCommand("SET", key, "v", "PX", ttl))
+            }
+            try await client.send(RedisCommand("SET", "e:3", "v"))
+            #expect(try await deliver(["1", "2", "3", "4"]).isEmpty)
+            let left = try await ["e:1", "e:2", "e:3"].asyncMap { try await client.ttl($0) }
+            #expect(left[0] > 5_000 && left[0] <= 30_000 && left[1] <= 5_000 && left[1] > 0)
+            #expect(left[2] > 5_000 && left[2] <= 30_000)
+            #expect(try await client.send(RedisCommand("EXISTS", "e:4")) == .integer(0))
+            try await client.send(RedisCommand("PEXPIRE", "e:3", "10000"))
+            #expect(try await deliver(["3"]).isEmpty)
+            #expect(try await client.ttl("e:3") <= 10_000)
+        }
+    }
+
+    @Test func countersGrowOncePerBatch() async throws {
+        try await Self.with { deliver, client in
+            #expect(try await deliver(["1", "2"]).isEmpty)
+            #expect(try await deliver(["2"]).isEmpty)
+            let counters = try await ["all", "g:1", "g:2"].asyncMap {
+                try await client.send(RedisCommand("GET", $0)).text
+            }
+            #expect(counters == ["2", "1", "2"])
+        }
+    }
+
+    @Test func anyRowReachesAllThatMatches() async throws {
+        try await Self.with { deliver, client in
+            try await client.set([Key("k:1"), Key("e:1"), Key("t:text"), Key("x"), Key("y"), Key("z"), Key("other")])
+            try await client.file([Key("x")], under: "t:1")
+            try await client.file([Key("y")], under: "t:2")
+            try await client.file([Key("z")], under: "unstale:tag:t:3")
+            try await client.send(RedisCommand("SET", "g:1", "7"))
+            try await client.send(RedisCommand("SET", "g:text", "words"))
+            try await client.file([Key("a")], under: "g:set")
+            #expect(try await deliver([]).isEmpty)
+            let names = try await client.names()
+            #expect(names == ["all", "e:1", "g:1", "g:set", "g:text", "other", "t:text"])
+            #expect(try await client.ttl("e:1") > 0)
+            #expect(try await client.send(RedisCommand("GET", "g:text")).text == "words")
+            let bumped = try await client.send(RedisCommand("GET", "g:1")).text
+            #expect(Int(bumped ?? "") ?? 0 >= 8)
+        }
+    }
+
+    /// What can't be done to a key is a letter of its own, which outlives the process.
+    @Test func eachActionFailsByItself() async throws {
+        try await Self.with { deliver, client in
+            try await client.set([Key("k:1"), Key("t:1"), Key("k:2"), Key("x")])
+            try await client.file([Key("x")], under: "t:2")
+            try await client.file([Key("x")], under: "g:1")
+            let failures = try await deliver(["1", "2"])
+            #expect(Set(failures.map(\.action)) == [.tag(key: "t:1"), .bump(key: "g:1")])
+            #expect(failures.allSatisfy { $0.rule == "r" && $0.summary == "WRONGTYPE" }, "\(failures)")
+            #expect(try await client.names() == ["all", "g:1", "g:2", "t:1"])
+        }
+    }
+
+    /// Whoever hears of it may load at once.
+    @Test func listenersHearWhenAllIsGone() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            let listener = try await Client(server.url())
+            try await Self.with(server) { deliver, _ in
+                let heard = Task { try await Self.hear(listener, client, "k:1", "x", "n:1") }
+                try await eventually("somebody listens") {
+                    try await client.send(RedisCommand("PUBSUB", "NUMSUB", "news"))
+                        == .array([.bulk(Array("news".utf8)), .integer(1)])
+                }
+                try await client.set([Key("k:1"), Key("x")])
+                try await client.file([Key("x")], under: "t:1")
+                #expect(try await deliver(["1"]).isEmpty)
+                let (message, present) = try await heard.value
+                #expect(
+                    message.contains(#""keys":["k:1","e:1"]"#) && message.contains(#""tags":["t:1"]"#), "\(message)")
+                #expect(message.contains(#""counters":["g:1","all"]"#) && message.contains(#""rule":"r""#))
+                #expect(present == .integer(0))
+            }
+        }
+    }
+
+    /// The first message on the channel, and how many of the keys are there when it arrives.
+    private static func hear(_ listener: Client, _ client: Client, _ keys: String...) async throws -> (
+        String, RedisReply
+    ) {
+        let (messages, continuation) = AsyncStream.makeStream(of: RedisMessage.self)
+        try await listener.connection.subscribe(to: ["news"], deadline: .seconds(5)) { continuation.yield($0) }
+        for await message in messages {
+            let present = try await client.send(RedisCommand("EXISTS", keys.map { Array($0.utf8) }))
+            return (message.payload.text ?? "", present)
+        }
+        throw TestError("no message came")
+    }
+
+    @Test func theirFencesGo() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            let rules = Self.rules + "\n    fence: true"
+            try await Self.with(server, rules: rules) { deliver, _ in
+                for key in ["e:1", "x"] {
+                    try await client.send(RedisCommand("SET", "unstale:fence:\(key)", "before"))
+                    try await client.set([Key(key)])
+                }
+                try await client.file([Key("x")], under: "t:1")
+                #expect(try await deliver(["1"]).isEmpty)
+                for key in ["e:1", "x"] {
+                    let token = try await client.send(RedisCommand("GET", "unstale:fence:\(key)")).text
+                    #expect(token != "before", "\(key)")
+                }
+            }
+        }
+    }
+
+    private typealias Deliver = ([String]) async throws -> [FailedAction]
+
+    private static func with(_ body: (Deliver, Client) async throws -> Void) async throws {
+        try await RedisServer.with { server in try await with(server, body) }
+    }
+
+    /// Lends what delivers the inserts of rows with these ids; none: any row may have changed.
+    private static func with(
+        _ server: RedisServer, rules text: String = rules, _ body: (Deliver, Client) async throws -> Void
+    ) async throws {
+        let rules = try RuleSet.parse(text).rules
+        let planner = Planner(rules: rules, manifests: [1: Manifest(table: rules[0].table.value, rules: rules)])
+        try await withSweeper(server.url(), options: SweepOptions(share: 1)) { sweeper, target in
+            let rewarmer = Rewarmer(
+                target, rules: rules, tally: DeliveryTally(target: "default"),
+                postgres: PostgresSettings(connection: "", applicationName: "test"), sessionSettings: "", logger: .quiet
+            )
+            let deliverer = Deliverer(target: target, sweeper: sweeper, rewarmer: rewarmer, lookups: nil)
+            try await body(
+                { ids in
+                    let changes =
+                        ids.isEmpty
+                        ? [Change(capture: 1, kind: .anyRow, fired: 1)]
+                        : ids.map { Change(capture: 1, kind: .insert, fired: 1, new: Image([$0])) }
+                    return try await deliverer.deliver(planner.plan(changes), planner: planner)
+                }, try await Client(server.url()))
+        }
+    }
+}
+
+extension Client {
+    fileprivate func ttl(_ key: String) async throws -> Int {
+        guard case .integer(let left) = try await send(RedisCommand("PTTL", key)) else { return -3 }
+        return left
+    }
+}
+
+extension Sequence {
+    fileprivate func asyncMap<Value>(_ transform: (Element) async throws -> Value) async rethrows -> [Value] {
+        var values: [Value] = []
+        for element in self { values.append(try await transform(element)) }
+        return values
+    }
+}

@@ -1,0 +1,30 @@
+import Rules
+import Testing
+
+@testable import Delivery
+
+@Suite struct PatternVisitTests {
+    private let actions = [
+        PlannedPatternAction(.emptyTag, Pattern("t:*"), rule: 0),
+        PlannedPatternAction(.expire(.seconds(1)), Pattern("*e:*"), rule: 1, isFenced: true),
+    ]
+
+    @Test func findsTagsByTheSetsThatWereTakenFromThem() {
+        let visit = PatternVisit(actions, companions: CompanionName(sharesSlot: false))
+        #expect(visit.patterns == [Pattern("t:*"), Pattern("*e:*"), Pattern("unstale:tag:t:*")])
+        let found = visit.actions(on: ["t:1", "e:1", "unstale:tag:t:2", "unstale:fence:1", "x"].map { Key($0) })
+        #expect(
+            found == [
+                PlannedAction(.emptyTag, Key("t:1"), rule: 0),
+                PlannedAction(.expire(.seconds(1)), Key("e:1"), rule: 1, isFenced: true),
+                PlannedAction(.emptyTag, Key("t:2"), rule: 0),
+            ])
+    }
+
+    @Test func inAClusterTheirNamesHaveBraces() {
+        let visit = PatternVisit([actions[0]], companions: CompanionName(sharesSlot: true))
+        #expect(visit.patterns == [Pattern("t:*"), Pattern("unstale:tag:t:*"), Pattern("unstale:tag:{t:*}")])
+        let found = visit.actions(on: [Key("unstale:tag:{t:2}"), Key("unstale:tag:t:{3}")])
+        #expect(found.map(\.key) == [Key("t:2"), Key("t:{3}")])
+    }
+}

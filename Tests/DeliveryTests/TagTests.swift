@@ -1,0 +1,209 @@
+import Redis
+import Rules
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Delivery
+
+@Suite struct TagTests {
+    private static let unpaced = SweepOptions(share: 1)
+
+    @Test func whatIsFiledGoesAndNothingElse() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            let odd = [Key(bytes: [0, 255, 10]), Key("a b"), Key("é")]
+            let large = (0..<5_000).map { Key("large:\($0)") }
+            let small = (0..<250).map { [Key("small:\($0)"), Key("shared")] }
+            try await client.set(odd + large + small.joined() + [Key("other"), Key("large:x")])
+            try await client.file(odd, under: "odd")
+            try await client.file(large, under: "large")
+            for (number, keys) in small.enumerated() { try await client.file(keys, under: "small\(number)") }
+            try await client.file([Key("other")], under: "other-tag")
+            try await withTarget(server.url()) { target, _ in
+                let tags = ["odd", "large", "none"].map { Key($0) } + (0..<250).map { Key("small\($0)") }
+                let outcome = try await Tags(target, options: Self.unpaced).empty(tags) { _, _ in false }
+                #expect(outcome.failedTags.isEmpty && outcome.failedKeys.isEmpty)
+                #expect(outcome.deleted[Key("odd")] == 3 && outcome.deleted[Key("small7")] == 2)
+                #expect(try await client.names() == ["large:x", "other", "other-tag"])
+            }
+        }
+    }
+
+    /// Somebody's value under the tag's name stays.
+    @Test func whatIsNoSetIsLeftAlone() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            try await client.set([Key("a"), Key("b")])
+            try await client.file([Key("b")], under: "tag")
+            try await withTarget(server.url()) { target, _ in
+                let outcome = try await Tags(target, options: Self.unpaced).empty([Key("a"), Key("tag")]) { _, _ in
+                    false
+                }
+                #expect(outcome.failedTags.map(\.key) == [Key("a")])
+                #expect(outcome.failedTags.first?.summary == "WRONGTYPE")
+                #expect(try await client.names() == ["a"])
+            }
+        }
+    }
+
+    /// Who comes after a crash finds what was taken, under its name.
+    @Test func whatWasTakenBeforeIsFound() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            let old = (0..<20_000).map { Key("old:\($0)") }
+            try await client.set(old)
+            try await client.file(old, under: "tag")
+            try await client.send(RedisCommand("PEXPIRE", "tag", "30000"))
+            try await withTarget(server.url()) { target, _ in
+                let slow = Task {
+                    try await Tags(target, options: SweepOptions(share: 0.001)).empty([Key("tag")]) { _, _ in false }
+                }
+                try await eventually("some are gone") { try await client.existing(old).count < old.count }
+                slow.cancel()
+                _ = await slow.result
+                #expect(try await client.send(RedisCommand("TTL", "unstale:tag:tag")) == .integer(-1))
+                #expect(try await client.send(RedisCommand("EXISTS", "tag")) == .integer(0))
+                let new = [Key("new")]
+                try await client.set(new)
+                try await client.file(new, under: "tag")
+                _ = try await Tags(target, options: Self.unpaced).empty([Key("tag")]) { _, _ in false }
+                #expect(try await client.names() == [])
+            }
+        }
+    }
+
+    /// One that was stopped for a while, and the set that it has read is not the one that is there.
+    @Test func whoIsLateRemovesNothing() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            try await withTarget(server.url()) { target, _ in
+                var workers = (0..<3).map { number in
+                    TagProgress(Key("tag"), ownToken: Array("token\(number)".utf8), companions: target.companions)
+                }
+                func send(_ group: CommandGroup) async throws -> [RedisReply] {
+                    try await target.execute(groups: [group]).first ?? []
+                }
+                try await client.file([Key("a")], under: "tag")
+                for number in 0..<2 {
+                    #expect(workers[number].took(try await send(workers[number].take))?.keys.count == 1)
+                }
+                #expect(try await send(workers[1].finish) == [.integer(1)])
+                try await client.file([Key("b")], under: "tag")
+                #expect(workers[2].took(try await send(workers[2].take))?.keys.count == 1)
+                #expect(try await send(workers[0].finish) == [.integer(0)])
+                #expect(try await client.names() == ["unstale:tag-token:tag", "unstale:tag:tag"])
+                #expect(try await send(workers[2].finish) == [.integer(1)])
+                #expect(try await client.names() == [])
+            }
+        }
+    }
+
+    @Test func fullMemoryStopsNothing() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            let keys = (0..<1_000).map { Key("key:\($0)") }
+            try await client.set(keys)
+            try await client.file(keys, under: "tag")
+            try await client.file(keys, under: "left")
+            try await client.send(RedisCommand("RENAME", "left", "unstale:tag:left"))
+            try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
+            try await withTarget(server.url()) { target, _ in
+                let tags = [Key("tag"), Key("left")]
+                let outcome = try await Tags(target, options: Self.unpaced).empty(tags) { _, _ in true }
+                #expect(outcome.failedTags.isEmpty && outcome.failedKeys.isEmpty)
+                #expect(try await client.names() == [])
+            }
+        }
+    }
+
+    /// A set of many keys: Redis does nothing for long meanwhile, by its own account.
+    @Test func aLargeTagBlocksNobody() async throws {
+        try await RedisServer.with { server in
+            let client = try await Client(server.url())
+            let keys = (0..<300_000).map { Key("key:\($0)") }
+            for start in stride(from: 0, to: keys.count, by: 10_000) {
+                try await client.file(Array(keys[start..<start + 10_000]), under: "tag")
+            }
+            try await client.send(RedisCommand("CONFIG", "SET", "slowlog-log-slower-than", "20000"))
+            try await client.send(RedisCommand("SLOWLOG", "RESET"))
+            try await withTarget(server.url()) { target, _ in
+                let outcome = try await Tags(target, options: Self.unpaced).empty([Key("tag")]) { _, _ in false }
+                #expect(outcome.deleted[Key("tag")] ?? 0 >= keys.count)
+                #expect(try await client.send(RedisCommand("SLOWLOG", "LEN")) == .integer(0))
+            }
+        }
+    }
+
+    private final class Database: Sendable {
+        /// What every row of it holds.
+        let version = Atomic(0)
+        /// Changes of it that were served.
+        let served = Atomic(0)
+    }
+
+    /// Readers that keep to the protocol, changes, and workers that empty the same tag at the same time over targets of
+    /// their own: no entry is older than the last change that was served, and each is filed.
+    @Test func nothingStaleStaysWhateverComesTogether() async throws {
+        try await RedisServer.with { server in
+            let database = Database()
+            let url = try server.url()
+            try await withTarget(url) { first, _ in
+                try await withTarget(url) { second, _ in
+                    try await withThrowingTaskGroup { group in
+                        for _ in 0..<4 {
+                            group.addTask {
+                                let client = try await Client(url)
+                                while database.served.load(ordering: .relaxed) < 400 {
+                                    try await Self.read(Key("key:\(Int.random(in: 0..<150))"), client, database)
+                                }
+                            }
+                        }
+                        for target in [first, second, first, second] {
+                            group.addTask {
+                                let client = try await Client(url)
+                                for _ in 0..<100 {
+                                    let version = database.version.add(1, ordering: .sequentiallyConsistent).newValue
+                                    let tags = Tags(target, options: Self.unpaced)
+                                    let outcome = try await tags.empty([Key("tag")]) { _, _ in true }
+                                    #expect(outcome.failedTags.isEmpty)
+                                    let keys = (0..<150).map { Key("key:\($0)") }
+                                    let values = try await client.pipeline(keys.map { RedisCommand("GET", [$0.bytes]) })
+                                    let oldest = values.compactMap(\.text).compactMap { Int($0) }.min() ?? version
+                                    #expect(oldest >= version)
+                                    database.served.add(1, ordering: .relaxed)
+                                }
+                            }
+                        }
+                        try await group.waitForAll()
+                    }
+                    let client = try await Client(url)
+                    _ = try await Tags(first, options: Self.unpaced).empty([Key("tag")]) { _, _ in true }
+                    #expect(try await client.names().filter { !$0.hasPrefix("unstale:fence:") } == [])
+                }
+            }
+        }
+    }
+
+    /// The token, the tag, the load and the store, in this order.
+    private static func read(_ key: Key, _ client: Client, _ database: Database) async throws {
+        var reader = FencedReader(key)
+        reader.take(try await client.pipeline(reader.takingToken()))
+        try await client.file([key], under: "tag")
+        reader.load(database.version.load(ordering: .sequentiallyConsistent))
+        try await client.send(reader.storing())
+    }
+}
+
+extension Client {
+    /// Files keys under a tag.
+    func file(_ keys: [Key], under tag: String) async throws {
+        try await send(RedisCommand("SADD", [Array(tag.utf8)] + keys.map(\.bytes)))
+    }
+
+    /// The names of all keys, sorted.
+    func names() async throws -> [String] {
+        guard case .array(let names) = try await send(RedisCommand("KEYS", "*")) else { return [] }
+        return names.compactMap(\.text).sorted()
+    }
+}

@@ -2,12 +2,11 @@ import Capture
 import Logging
 import Postgres
 
-/// What is done for all targets together, by the clock: empties the outbox, and says which targets it can't wait for.
+/// What is done for all targets together, by one of those who serve them: empties the outbox, and says which targets it
+/// can't wait for.
 struct Housekeeping: Sendable {
     let worker: Worker
     let leadership: Leadership
-    /// One that others use too; each statement stands by itself.
-    let connection: PostgresConnection
 
     private struct Row {
         let name: String
@@ -16,27 +15,14 @@ struct Housekeeping: Sendable {
         let isWaitedFor: Bool
     }
 
-    /// Goes on until the task is cancelled, the lead is lost, or a connection fails.
-    func run() async throws {
-        var tidied = ContinuousClock.now
-        let interval = worker.settings.reclaimInterval
-        while true {
-            if .now - tidied >= interval {
-                try await tidy()
-                tidied = .now
-            }
-            try await leadership.confirm()
-            try await Task.sleep(for: min(interval, .seconds(1)))
-        }
-    }
-
-    private func tidy() async throws {
+    /// Empties what nobody needs of the outbox; past its limit, that is more.
+    func tidy(_ connection: PostgresConnection) async throws {
         let outbox = Outbox(connection: connection)
-        let rows = try await rows()
+        let rows = try await rows(connection)
         var waitedFor = rows.filter(\.isWaitedFor)
         if try await outbox.size() > worker.settings.outboxLimit {
             for row in waitedFor where try await outbox.isHeldUp(by: row.cursor) {
-                try await declare(row.name)
+                try await declare(row.name, connection)
                 waitedFor.removeAll { $0.name == row.name }
             }
         }
@@ -47,7 +33,7 @@ struct Housekeeping: Sendable {
     }
 
     /// All targets that were ever served and not forgotten.
-    private func rows() async throws(PostgresError) -> [Row] {
+    private func rows(_ connection: PostgresConnection) async throws(PostgresError) -> [Row] {
         let rows = try await connection.query(
             "SELECT name, cursor, resync IS NULL OR resync = 'running' FROM unstale.targets",
             doing: "reading the cursors")
@@ -59,7 +45,7 @@ struct Housekeeping: Sendable {
     }
 
     /// From now on no record is kept for a target. That is on the disk before the first is gone.
-    private func declare(_ name: String) async throws {
+    private func declare(_ name: String, _ connection: PostgresConnection) async throws {
         _ = try await connection.query(
             "UPDATE unstale.targets SET resync = 'needed' WHERE name = $1", [.text(name)],
             doing: "declaring that a target needs a resync")

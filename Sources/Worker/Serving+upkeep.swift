@@ -5,11 +5,12 @@ import Logging
 import ServiceLifecycle
 
 extension Serving {
-    /// Everything that is done for the target by the clock: stores the cursor twice a second while it moves, and looks at
-    /// the capture now and then. One loop, so that an idle worker wakes up little.
+    /// Everything that is done by the clock: stores the cursor twice a second while it moves, looks at the capture
+    /// now and then, and keeps house. One loop, so that an idle worker wakes up little.
     func keepUp() async throws -> Never {
         var stored: Ledger.Entry?
         var examined: ContinuousClock.Instant?
+        var tidied = ContinuousClock.now
         var counted = ContinuousClock.now
         while true {
             let entry = entry()
@@ -28,6 +29,13 @@ extension Serving {
                 counted = .now
             }
             try await keepUpResync()
+            if let housekeeping = parts.housekeeping {
+                if .now - tidied >= settings.reclaimInterval {
+                    try await housekeeping.tidy(parts.ledger.connection)
+                    tidied = .now
+                }
+                try await housekeeping.leadership.confirm()
+            }
             try await Task.sleep(for: hasChanged ? .milliseconds(500) : .seconds(1))
         }
     }

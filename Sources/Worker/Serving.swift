@@ -18,6 +18,8 @@ final class Serving: Sendable {
         let ledger: Ledger
         let deadLetters: DeadLetters
         let deliverer: Deliverer
+        /// What this target's server does for all targets; nil: another one's does.
+        let housekeeping: Housekeeping?
     }
 
     /// Where a session begins.

@@ -34,11 +34,6 @@ struct Session: Sendable {
         }
         worker.board.set(.leading)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            if let connection = servings.first?.parts.ledger.connection {
-                let housekeeping = Housekeeping(
-                    worker: worker, leadership: lead.leadership, connection: connection)
-                group.addTask { try await housekeeping.run() }
-            }
             if let watch = lead.watch { group.addTask { try await watch.run() } }
             group.addTask {
                 try await withThrowingTaskGroup(of: Void.self) { targets in
@@ -127,12 +122,14 @@ struct Session: Sendable {
         guard capture.wake == wake else { throw SessionIsOutdated() }
         generation.rewarmer.use(capture.loaders, prepared: wake == .notify)
         let (reader, bell) = try await reading(of: target, lead)
+        let isFirst = target.name == worker.targets.first?.name
         let parts = Serving.Parts(
             outbox: outbox(on: reader, wake), readerExecutor: reader.taskExecutor, bell: bell, ledger: ledger,
             deadLetters: DeadLetters(connection: ledger.connection, policy: target.settings.retry),
             deliverer: Deliverer(
                 target: target.target, sweeper: target.sweeper, rewarmer: generation.rewarmer,
-                lookups: try await lookups(capture)))
+                lookups: try await lookups(capture)),
+            housekeeping: isFirst ? Housekeeping(worker: worker, leadership: lead.leadership) : nil)
         let start = try await start(of: target, ledger, generation, capture)
         target.freshness.set(try await ServerClock.read(ledger.connection))
         target.freshness.reset()

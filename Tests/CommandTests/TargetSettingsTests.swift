@@ -46,7 +46,7 @@ import Testing
             "targets: [{name: a, url: \"redis://h\", index: {prefixes: [\"a:\", \"b\", \"a:b\"], memory: 5}}]",
             [
                 "1:69: the prefixes 'a:' and 'a:b' are about the same keys",
-                "1:84: 'memory' must be a size such as 256MiB",
+                "1:85: 'memory' must be a size such as 256MiB",
             ]
         ),
         (

@@ -16,8 +16,8 @@ import Testing
             """
             version: 1
             rules:
-              - {name: a, table: users, targets: [one, twoo], delete: {keys: ['k']}}
-              - {name: b, table: users, delete: {keys: ['k']}}
+              - {name: a, table: users, targets: [one, twoo], delete: {keys: ['k:{id}']}}
+              - {name: b, table: users, delete: {keys: ['k:{id}']}}
             """, file: "r.yaml")
         #expect(rules.rules.map { $0.concerns(target: "one") } == [true, true])
         #expect(rules.rules.map { $0.concerns(target: "two") } == [false, true])

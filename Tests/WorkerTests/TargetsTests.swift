@@ -164,6 +164,28 @@ import Testing
         }
     }
 
+    @Test(arguments: [[], ["--json"]]) func tailOfOne(options: [String]) async throws {
+        try await Site.withTwoTargets { site, _ in
+            try await site.withWorker(["--admin", "127.0.0.1:0"]) { worker in
+                try await worker.wait(for: "The admin port is open")
+                let line = worker.lines.first { $0.contains("The admin port is open") } ?? ""
+                let address = try #require(line.firstMatch(of: /address=(127\.0\.0\.1:\d+)/)).1
+                let both = try site.program(["tail", "--admin", String(address)] + options)
+                let one = try site.program(["tail", "--admin", String(address), "--target", "b"] + options)
+                let end = options.isEmpty ? "at b: user → user:" : "\"target\":\"b\""
+                // Nobody is told of what was served before.
+                try await eventually("both follow") {
+                    try await site.change(1...1)
+                    return both.output.contains(end) && one.output.contains(end)
+                }
+                #expect(both.output.contains(options.isEmpty ? "at a: user → user:" : "\"target\":\"a\""))
+                let shown = one.output.split(separator: "\n")
+                #expect(shown.allSatisfy { $0.contains(end) }, "\(shown)")
+                for program in [both, one] { try await program.kill9() }
+            }
+        }
+    }
+
     @Test func aRuleOfATargetThatThereIsNot() async throws {
         let rules = Users.rules + "\n    targets: [bee]"
         try await Site.withTwoTargets(rules: rules) { site, _ in

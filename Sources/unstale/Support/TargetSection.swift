@@ -46,13 +46,13 @@ struct TargetSection {
         let name = required("name", in: fields, of: node).flatMap { self.name($0) }
         let url = required("url", in: fields, of: node).flatMap { self.url($0) }
         var options = TargetOptions(fencesAll: fields["fence"].flatMap { truth($0, "fence") } ?? common.fences)
+        let attempts = fields["attempts"].flatMap { number($0, "attempts", from: 1) } ?? common.attempts
         if let count = fields["wait_replicas"].flatMap({ number($0, "wait_replicas", from: 0) }) {
             options.waitReplicas = count
         }
         options.index = fields["index"].flatMap { index($0) }
         var sweep = SweepOptions()
         if let share = fields["sweep_share"].flatMap({ self.share($0) }) { sweep.share = share }
-        let attempts = fields["attempts"].flatMap { number($0, "attempts", from: 1) } ?? common.attempts
         let resync = fields["resync"].flatMap { self.resync($0) } ?? .anyRow
         guard let name, let url else { return nil }
         return TargetSettings(

@@ -12,15 +12,18 @@ struct Ledger: Sendable {
         /// Which Redis was served, as JSON; nil: none yet.
         var server: String?
         var state: String
+        /// Why the cursor means nothing, as it is stored; nil: it does. It is not stored with the rest.
+        var resync: String?
     }
 
     func load() async throws(PostgresError) -> Entry? {
         let rows = try await connection.query(
-            "SELECT cursor, cluster, server, state FROM unstale.targets WHERE name = $1", [.text(target)],
+            "SELECT cursor, cluster, server, state, resync FROM unstale.targets WHERE name = $1", [.text(target)],
             doing: "reading the cursor")
         guard let row = rows.first, let cursor = row.text(0).flatMap(Snapshot.init) else { return nil }
         return Entry(
-            cursor: cursor, cluster: row.text(1) ?? "", server: row.text(2), state: row.text(3) ?? "{}")
+            cursor: cursor, cluster: row.text(1) ?? "", server: row.text(2), state: row.text(3) ?? "{}",
+            resync: row.text(4))
     }
 
     /// How many records there are behind a cursor; past a million they are not counted.
@@ -37,11 +40,26 @@ struct Ledger: Sendable {
         return rows.first?.int(0) ?? 0
     }
 
-    /// The cursors of all targets.
-    func cursors() async throws(PostgresError) -> [Snapshot] {
+    /// Why the cursor means nothing; nil: it does.
+    func resync() async throws(PostgresError) -> String? {
         let rows = try await connection.query(
-            "SELECT cursor FROM unstale.targets", doing: "reading the cursors")
-        return rows.compactMap { $0.text(0).flatMap(Snapshot.init) }
+            "SELECT resync FROM unstale.targets WHERE name = $1", [.text(target)], doing: "reading the cursor")
+        return rows.first?.text(0)
+    }
+
+    /// All rows count as changed: from here on the cursor means something, and records are kept for it.
+    func beginResync(at cursor: Snapshot) async throws(PostgresError) {
+        _ = try await connection.query(
+            "UPDATE unstale.targets SET cursor = $2::pg_snapshot, resync = 'running' WHERE name = $1",
+            [.text(target), .text(cursor.description)], doing: "beginning a resync")
+    }
+
+    /// They have counted. Gives why the cursor means nothing all the same, if there was reason for another time since.
+    func finishResync() async throws(PostgresError) -> String? {
+        _ = try await connection.query(
+            "UPDATE unstale.targets SET resync = NULL WHERE name = $1 AND resync = 'running'", [.text(target)],
+            doing: "ending a resync")
+        return try await resync()
     }
 
     /// Stores the row. It need not survive a crash of Postgres: what is served twice is harmless, so the commit

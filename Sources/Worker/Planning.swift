@@ -14,9 +14,10 @@ final class Planning: Sendable {
 
     var planner: Planner { current.withLock { $0.planner } }
 
-    /// What people call the table of a capture.
-    func table(ofCapture number: Int32) -> String {
-        current.withLock { $0.manifests[number] }.map { "\($0.table)" } ?? "capture \(number)"
+    /// What people call the table of a capture; nil: no rule is about it.
+    func servedTable(ofCapture number: Int32) -> String? {
+        guard let table = current.withLock({ $0.manifests[number] })?.table else { return nil }
+        return rules.contains { $0.table.value == table } ? "\(table)" : nil
     }
 
     /// Whether a newer capture has taken the place of this one.

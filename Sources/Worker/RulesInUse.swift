@@ -1,17 +1,15 @@
 import Delivery
-import FoundationEssentials
 import Redis
 import Rules
 import Synchronization
 
-/// The rules that are served, as they were read last.
+/// The rules that are served to a target, as they were read last.
 final class RulesInUse: Sendable {
     /// Rules, and the loads that they ask for.
     struct Generation: Sendable {
         let number: Int
         let rules: [Rule]
         let rewarmer: Rewarmer
-        let loadedAt: Date
         /// By the rules' numbers.
         var tallies: [RuleTally] { rewarmer.tallies }
     }
@@ -23,8 +21,7 @@ final class RulesInUse: Sendable {
 
     init(_ rules: [Rule], makeRewarmer: @escaping @Sendable ([Rule], RewarmStatistics) -> Rewarmer) {
         self.makeRewarmer = makeRewarmer
-        let first = Generation(
-            number: 1, rules: rules, rewarmer: makeRewarmer(rules, RewarmStatistics()), loadedAt: .now)
+        let first = Generation(number: 1, rules: rules, rewarmer: makeRewarmer(rules, RewarmStatistics()))
         state = Mutex(first)
         generations.continuation.yield(first)
     }
@@ -36,7 +33,7 @@ final class RulesInUse: Sendable {
         state.withLock { current in
             current = Generation(
                 number: current.number + 1, rules: rules,
-                rewarmer: makeRewarmer(rules, current.rewarmer.statistics), loadedAt: .now)
+                rewarmer: makeRewarmer(rules, current.rewarmer.statistics))
             generations.continuation.yield(current)
         }
         replaced.fire()

@@ -6,7 +6,7 @@ import Rules
 /// From a batch to what is delivered because of it.
 extension Serving {
     func plan(_ batch: Batch, _ floor: ServerTime?, _ begin: Begin) async throws {
-        worker.board.read(records: batch.records)
+        served.board.read(records: batch.records)
         guard batch.records > 0 else { return window.pass(batch.next) }
         var planner = planning.planner
         var plan = self.plan(batch, planner)
@@ -23,17 +23,17 @@ extension Serving {
         report(batch.failures)
         for (rule, count) in plan.changes.enumerated() where count > 0 { generation.tallies[rule].fired(count) }
         guard !plan.isEmpty else { return window.pass(batch.next) }
-        let ticket = worker.freshness.begin(batch.writtenAt, floor: floor)
-        let outcome = worker.changes.begin(batch, planner, table: planning.table(ofCapture:))
-        deliver(plan, planner, batch.next, begin) { [worker] failures in
-            worker.changes.served(outcome, failures, lag: worker.freshness.served(ticket))
+        let ticket = served.freshness.begin(batch.writtenAt, floor: floor)
+        let outcome = changes.begin(batch, planner, target: served.name, table: planning.servedTable(ofCapture:))
+        deliver(plan, planner, batch.next, begin) { [changes, served] failures in
+            changes.served(outcome, failures, lag: served.freshness.served(ticket))
         }
     }
 
     /// What is served once more may concern others than us, or one rule alone.
     private func plan(_ batch: Batch, _ planner: Planner) -> Plan {
         var plan = planner.plan(batch.changes)
-        for (scope, changes) in batch.replayed where scope.target ?? settings.target == settings.target {
+        for (scope, changes) in batch.replayed where scope.target ?? served.name == served.name {
             guard let name = scope.rule else {
                 plan.merge(planner.plan(changes))
                 continue
@@ -51,7 +51,7 @@ extension Serving {
         examinationIsDue.withLock { $0 = true }
         // One that was replaced since has been mended.
         for failure in Set(failures) where !planning.isSuperseded(capture: failure.capture) {
-            let table = planning.table(ofCapture: failure.capture)
+            guard let table = planning.servedTable(ofCapture: failure.capture) else { continue }
             let isNew = upkeep.withLock { $0.failed(table, failure.reason, at: .now) }
             guard isNew else { continue }
             logger.error(
@@ -81,8 +81,13 @@ extension Serving {
     func repairAll(
         _ position: ReadPosition, _ begin: Begin
     ) {
+        countAll(position, begin) { self.isStorable.withLock { $0 = true } }
+    }
+
+    /// Every row of every table that rules name counts as changed.
+    func countAll(_ position: ReadPosition, _ begin: Begin, whenDone: @escaping @Sendable () -> Void) {
         let (plan, planner) = planning.anyRow()
-        deliver(plan, planner, position, begin, whenDone: { self.isStorable.withLock { $0 = true } })
+        deliver(plan, planner, position, begin, whenDone: whenDone)
     }
 
     private func deliver(
@@ -99,7 +104,7 @@ extension Serving {
         let left = slow + repeats + loads
         let weight = plan.keys.count + plan.lookups.count + plan.rewarms.count + left
         let ticket = window.begin(position, weight: weight)
-        worker.board.delivers()
+        served.board.delivers()
         begin {
             do {
                 let failures = try await self.parts.deliverer.deliver(
@@ -117,9 +122,9 @@ extension Serving {
 
     func park(_ failures: [FailedAction]) async throws {
         guard !failures.isEmpty else { return }
-        try await parts.deadLetters.park(failures, target: settings.target)
+        try await parts.deadLetters.park(failures, target: served.name)
         for failure in failures {
-            worker.tally.rule(failure.rule).failed(isDead: settings.retry.attempts <= 1)
+            served.tally.rule(failure.rule).failed(isDead: served.settings.retry.attempts <= 1)
             logger.warning(
                 "An action failed and will be tried again",
                 metadata: ["rule": "\(failure.rule)", "reason": "\(failure.summary)"])

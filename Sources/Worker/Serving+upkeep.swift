@@ -6,11 +6,11 @@ import ServiceLifecycle
 
 extension Serving {
     /// Everything that is done by the clock: stores the cursor twice a second while it moves, looks at the capture
-    /// now and then, and empties the outbox. One loop, so that an idle worker wakes up little.
+    /// now and then, and keeps house. One loop, so that an idle worker wakes up little.
     func keepUp() async throws -> Never {
         var stored: Ledger.Entry?
         var examined: ContinuousClock.Instant?
-        var reclaimed = ContinuousClock.now
+        var tidied = ContinuousClock.now
         var counted = ContinuousClock.now
         while true {
             let entry = entry()
@@ -21,19 +21,21 @@ extension Serving {
             }
             if examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true || takeExaminationIsDue() {
                 try await examineCapture()
-                worker.freshness.set(try await ServerClock.read(parts.ledger.connection))
+                served.freshness.set(try await ServerClock.read(parts.ledger.connection))
                 examined = .now
-            }
-            if .now - reclaimed >= settings.reclaimInterval {
-                try await Outbox(connection: parts.ledger.connection).reclaim(
-                    passed: try await parts.ledger.cursors())
-                reclaimed = .now
             }
             if .now - counted >= .seconds(5) {
                 try await countWork()
                 counted = .now
             }
-            try await parts.leadership.confirm()
+            try await keepUpResync()
+            if let housekeeping = parts.housekeeping {
+                if .now - tidied >= settings.reclaimInterval {
+                    try await housekeeping.tidy(parts.ledger.connection)
+                    tidied = .now
+                }
+                try await housekeeping.leadership.confirm()
+            }
             try await Task.sleep(for: hasChanged ? .milliseconds(500) : .seconds(1))
         }
     }
@@ -42,9 +44,9 @@ extension Serving {
     private func countWork() async throws {
         let isBehind = isBehind.withLock { $0 }
         let all = isBehind ? try await parts.ledger.backlog(behind: window.acknowledged.snapshot) : 0
-        worker.freshness.set(unread: max(0, all - worker.freshness.unserved))
-        let letters = try await parts.deadLetters.counts(target: settings.target)
-        worker.board.set(retrying: letters.retrying, dead: letters.dead)
+        served.freshness.set(unread: max(0, all - served.freshness.unserved))
+        let letters = try await parts.deadLetters.counts(target: served.name)
+        served.board.set(retrying: letters.retrying, dead: letters.dead)
     }
 
     /// Stores the cursor a last time. A Postgres that doesn't answer must not hold up the end for long.
@@ -57,11 +59,11 @@ extension Serving {
     /// counts as the one that the cursor is about.
     private func entry() -> Ledger.Entry {
         let (server, known) = upkeep.withLock { upkeep in
-            (upkeep.server, upkeep.state(pausedReason: worker.monitor.pausedReason, worker: Worker.name))
+            (upkeep.server, upkeep.state(pausedReason: served.monitor.pausedReason, worker: Worker.name))
         }
         var state = known
         state.rules = start.rules
-        state.isHeld = worker.target.isHeld ? true : nil
+        state.isHeld = served.target.isHeld ? true : nil
         let rewarms = generation.rewarmer.statistics
         state.rewarms = rewarms == RewarmStatistics() ? nil : rewarms
         return Ledger.Entry(
@@ -78,7 +80,7 @@ extension Serving {
 
     private func examineCapture() async throws {
         let capture = try await CaptureState.read(
-            planning.planner.rules, listening: worker.listening, parts.ledger.connection)
+            planning.planner.rules, listening: listener?.listening ?? Listening([]), parts.ledger.connection)
         // How writers ring, and of which types the lookups' parameters are, is settled for the session.
         guard capture.wake == start.capture.wake,
             capture.lookups.mapValues(\.sql) == start.capture.lookups.mapValues(\.sql)
@@ -86,7 +88,7 @@ extension Serving {
         generation.rewarmer.use(capture.loaders, prepared: capture.wake == .notify)
         planning.reload(capture.manifests)
         report(upkeep.withLock { $0.examined(capture, at: .now) })
-        worker.board.set(problems: upkeep.withLock { $0.problems })
+        served.board.set(problems: upkeep.withLock { $0.problems })
     }
 
     private func report(_ change: (new: [WorkerState.Problem], over: [WorkerState.Problem])) {
@@ -97,13 +99,13 @@ extension Serving {
             logger.notice(
                 "No longer degraded", metadata: ["table": "\(problem.table)", "was": "\(problem.summary)"])
         }
-        if !change.over.isEmpty { parts.doorbell.endWait() }
+        if !change.over.isEmpty { parts.bell.endWait() }
     }
 
     /// Tries parked actions again when they are due.
     func retryParked() async throws -> Never {
         while true {
-            let due = try await parts.deadLetters.due(target: settings.target)
+            let due = try await parts.deadLetters.due(target: served.name)
             try await withThrowingTaskGroup { group in
                 for letter in due { group.addTask { try await self.retry(letter) } }
                 try await group.waitForAll()
@@ -126,7 +128,7 @@ extension Serving {
         } catch let error as DeadLetters.UnreadableLetter {
             (reason, summary) = (error.description, error.description)
         }
-        let tally = worker.tally.rule(letter.rule)
+        let tally = served.tally.rule(letter.rule)
         guard let reason else {
             try await parts.deadLetters.settle(letter)
             return tally.succeeded()

@@ -6,19 +6,20 @@ import Rules
 import ServiceLifecycle
 import Synchronization
 
-/// Serves the outbox to the target: reads batches, plans them, has several at a time delivered, and remembers how
+/// Serves the outbox to a target: reads batches, plans them, has several at a time delivered, and remembers how
 /// far everything is done.
 final class Serving: Sendable {
     /// What a session serves with.
     struct Parts: Sendable {
-        let leadership: Leadership
         let outbox: Outbox
         /// Where the reader's connection runs: the reader does too.
         let readerExecutor: any TaskExecutor
-        let doorbell: Doorbell
+        let bell: Bell
         let ledger: Ledger
         let deadLetters: DeadLetters
         let deliverer: Deliverer
+        /// What this target's server does for all targets; nil: another one's does.
+        let housekeeping: Housekeeping?
     }
 
     /// Where a session begins.
@@ -39,7 +40,11 @@ final class Serving: Sendable {
 
     let parts: Parts
     let start: Start
-    let worker: Worker
+    let settings: WorkerSettings
+    let served: ServedTarget
+    let changes: RecentChanges
+    /// Hears of changes that somebody else's triggers tell of; nil: there are none.
+    let listener: Listener?
     let generation: RulesInUse.Generation
     let window: SharedWindow
     let planning: Planning
@@ -51,19 +56,21 @@ final class Serving: Sendable {
     /// There are records that were not even read.
     let isBehind = Mutex(false)
 
-    init(_ parts: Parts, start: Start, worker: Worker, generation: RulesInUse.Generation) {
+    init(_ parts: Parts, start: Start, worker: Worker, served: ServedTarget, generation: RulesInUse.Generation) {
         self.parts = parts
         self.start = start
-        self.worker = worker
+        settings = worker.settings
+        self.served = served
+        changes = worker.changes
+        listener = worker.listener
         self.generation = generation
-        window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: worker.settings.inFlightLimit))
+        window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: settings.inFlightLimit))
         planning = Planning(rules: generation.rules, manifests: start.capture.manifests)
         isStorable = Mutex(!start.isOtherCluster)
         upkeep = Mutex(UpkeepState(server: start.server, state: start.state))
     }
 
-    var settings: WorkerSettings { worker.settings }
-    var logger: Logger { worker.logger }
+    var logger: Logger { served.logger }
 
     /// Starts a delivery that goes on while the reader reads.
     typealias Begin = (@escaping @Sendable () async throws -> Void) -> Void
@@ -80,7 +87,7 @@ final class Serving: Sendable {
                 try await self.stop(within: self.settings.gracePeriod)
             }
             group.addTask {
-                try await self.worker.rules.waitForNewer(than: self.generation)
+                try await self.served.rules.waitForNewer(than: self.generation)
                 // Nobody is served meanwhile. What isn't done by then is read again.
                 try await self.stop(within: min(.milliseconds(500), self.settings.gracePeriod))
             }
@@ -93,7 +100,8 @@ final class Serving: Sendable {
     /// Reads no more, and returns when this time is over, in which what is in flight may end.
     private func stop(within grace: Duration) async throws {
         window.close()
-        parts.doorbell.endWait()
+        served.resync.look()
+        parts.bell.endWait()
         generation.rewarmer.stop(within: min(.seconds(1), grace / 2))
         // `run()` cancels this when all is done before.
         try await Task.sleep(for: grace)
@@ -116,8 +124,8 @@ final class Serving: Sendable {
     private func read(_ begin: Begin) async throws {
         var position = ReadPosition(start.cursor)
         // Everything that was committed before had been read, or is old and read once more.
-        var floor = start.isReplay || start.isOtherCluster ? worker.freshness.now : nil
-        if start.isReplay { worker.board.replays() }
+        var floor = start.isReplay || start.isOtherCluster ? served.freshness.now : nil
+        if start.isReplay { served.board.replays() }
         if start.isOtherCluster {
             logger.warning("The cursor is about another database: counting all rows as changed")
             repairAll(position, begin)
@@ -127,33 +135,41 @@ final class Serving: Sendable {
                 logger.notice("Redis is another one or has restarted: replaying the window")
                 position = ReadPosition(.empty)
                 window.reset(to: position)
-                worker.board.replays()
-                worker.freshness.reset()
-                floor = worker.freshness.now
+                served.board.replays()
+                served.freshness.reset()
+                floor = served.freshness.now
                 upkeep.withLock { $0.server = another }
+                served.resync.update { $0.interrupt() }
+            }
+            if served.resync.current.isPending {
+                isBehind.withLock { $0 = true }
+                try await parts.bell.standDown()
+                guard try await isToResync() else { continue }
+                position = try await resync(begin)
+                floor = served.freshness.now
             }
             repairPending(position, begin)
             guard !window.isFull else {
                 isBehind.withLock { $0 = true }
-                try await parts.doorbell.standDown()
+                try await parts.bell.standDown()
                 await window.waitForRoom()
                 continue
             }
-            let now = worker.freshness.now
+            let now = served.freshness.now
             let batch = try await parts.outbox.read(from: position)
             position = batch.next
             isBehind.withLock { $0 = batch.isFull }
             try await plan(batch, floor, begin)
             if !batch.isFull { floor = now }
-            try await parts.doorbell.didRead(batch)
-            if !batch.isFull { try await parts.doorbell.wait() }
+            try await parts.bell.didRead(batch)
+            if !batch.isFull { try await parts.bell.wait() }
         }
     }
 
     /// The Redis that was reached, if it is another than the one that acknowledged what is behind the cursor: it may
     /// have forgotten deletes, so the window is to be replayed.
     private func anotherServer() -> String? {
-        guard let reached = worker.monitor.nextServer() else { return nil }
+        guard let reached = served.monitor.nextServer() else { return nil }
         return upkeep.withLock { upkeep in
             guard let served = upkeep.server else {
                 upkeep.server = reached

@@ -15,22 +15,51 @@ struct Session: Sendable {
         let leadership: Leadership
         let reader: PostgresConnection
         let wake: Wake
+        /// Minds the doorbell; nil: there is one target, whose reader does.
+        var watch: Watch?
     }
 
     private var settings: WorkerSettings { worker.settings }
     private var logger: Logger { worker.logger }
 
-    /// Returns after a graceful shutdown; throws what ended the session otherwise. New rules are served under the
-    /// same lead.
+    /// Returns after a graceful shutdown; throws what ended the session otherwise, whichever target that came from: it
+    /// is Postgres that failed.
     func run() async throws {
-        let lead = try await cancelWhenGracefulShutdown { try await self.lead() }
-        try await withThrowingTaskGroup { group in
-            group.addTask { await worker.listen() }
-            while !Task.isShuttingDownGracefully {
-                let generation = worker.rules.current
-                try await cancelWhenGracefulShutdown { try await makeService(lead, generation) }.run()
+        let (lead, servings) = try await cancelWhenGracefulShutdown {
+            let lead = try await self.lead()
+            for target in worker.targets { target.resync.reset() }
+            var servings: [Serving] = []
+            for target in worker.targets { servings.append(try await makeServing(target, lead)) }
+            return (lead, servings)
+        }
+        worker.board.set(.leading)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if worker.listener != nil { group.addTask { await worker.listen() } }
+            if let watch = lead.watch { group.addTask { try await watch.run() } }
+            group.addTask {
+                try await withThrowingTaskGroup(of: Void.self) { targets in
+                    for serving in servings { targets.addTask { try await self.serve(serving, lead) } }
+                    while try await targets.next() != nil {}
+                }
             }
+            try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// Serves a target, by new rules too, for as long as the session goes on.
+    private func serve(_ first: Serving, _ lead: Lead) async throws {
+        var serving = first
+        while true {
+            try await serving.run()
+            let target = serving.served
+            do {
+                guard !Task.isShuttingDownGracefully else { return }
+                serving = try await cancelWhenGracefulShutdown { try await makeServing(target, lead) }
+            } catch is CancellationError where Task.isShuttingDownGracefully {
+                // Others are still finishing what they have in flight.
+                return
+            }
         }
     }
 
@@ -38,75 +67,111 @@ struct Session: Sendable {
     private func lead() async throws -> Lead {
         let leader = try await connect()
         // How the worker is woken decides how it leads, so the first look at the capture comes before that.
-        let wake = try await CaptureState.read(worker.rules.current.rules, leader).wake
+        let wake = try await CaptureState.read([], leader).wake
         let leadership = Leadership(connection: leader, wake: wake)
         if try await !leadership.tryAcquire() {
             logger.notice("Standing by: another worker leads")
+            for target in worker.targets { target.board.forgetOrder() }
             worker.board.set(.standingBy, reason: "another worker leads")
             try await leadership.acquire()
         }
         // The leader also listens and reads, so that nothing is between the ring and the read; but where it leads
         // by an open transaction, another reads.
-        return Lead(leadership: leadership, reader: wake == .notify ? leader : try await connect(), wake: wake)
+        let reader = wake == .notify ? leader : try await connect()
+        try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
+        var lead = Lead(leadership: leadership, reader: reader, wake: wake)
+        guard worker.targets.count > 1 else { return lead }
+        lead.watch = Watch(
+            outbox: outbox(on: reader, wake), doorbell: try await doorbell(reader, wake),
+            chimes: Dictionary(worker.targets.map { ($0.name, Chime()) }) { $1 }, executor: reader.taskExecutor)
+        return lead
     }
 
     private func connect() async throws(PostgresError) -> PostgresConnection {
         try await PostgresConnection.connect(settings.postgres)
     }
 
-    private func makeService(_ lead: Lead, _ generation: RulesInUse.Generation) async throws -> Serving {
-        let (reader, wake, rules) = (lead.reader, lead.wake, generation.rules)
+    private func outbox(on reader: PostgresConnection, _ wake: Wake) -> Outbox {
+        Outbox(connection: reader, pageSize: settings.batchSize, prepares: wake == .notify)
+    }
+
+    private func doorbell(_ listener: PostgresConnection, _ wake: Wake) async throws(PostgresError) -> Doorbell {
+        let connections =
+            wake == .notify ? Doorbell.Connections(listener: listener, lock: try await connect()) : nil
+        let doorbell = Doorbell(connections, sweep: settings.sweep, pace: settings.pace)
+        try await doorbell.open()
+        return doorbell
+    }
+
+    /// How the reader of a target reads, and learns that there is something to read.
+    private func reading(of target: ServedTarget, _ lead: Lead) async throws -> (reader: PostgresConnection, bell: Bell)
+    {
+        guard let chime = lead.watch?.chimes[target.name] else {
+            return (lead.reader, .doorbell(try await doorbell(lead.reader, lead.wake)))
+        }
+        let reader = try await connect()
         try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
-        let ledger = Ledger(connection: try await connect(), target: settings.target)
+        return (reader, .chime(chime))
+    }
+
+    private func makeServing(_ target: ServedTarget, _ lead: Lead) async throws -> Serving {
+        let generation = target.rules.current
+        let (wake, rules) = (lead.wake, generation.rules)
+        let ledger = Ledger(connection: try await connect(), target: target.name)
         let capture = try await CaptureState.read(rules, listening: worker.listening, ledger.connection)
         // A standby may have waited for days.
         guard capture.wake == wake else { throw SessionIsOutdated() }
         generation.rewarmer.use(capture.loaders, prepared: wake == .notify)
-        var lookups: LookupRunner?
-        if !capture.lookups.isEmpty {
-            let connection = try await connect()
-            try await connection.script(
-                TextSetting.pinAll + ";" + LookupRunner.sessionSettings, doing: "setting up lookups")
-            lookups = LookupRunner(connection: connection, statements: capture.lookups)
-        }
-        let connections =
-            wake == .notify ? Doorbell.Connections(listener: reader, lock: try await connect()) : nil
-        let doorbell = Doorbell(connections, sweep: settings.sweep, pace: settings.pace)
-        try await doorbell.open()
+        let (reader, bell) = try await reading(of: target, lead)
+        let isFirst = target.name == worker.targets.first?.name
+        let parts = Serving.Parts(
+            outbox: outbox(on: reader, wake), readerExecutor: reader.taskExecutor, bell: bell, ledger: ledger,
+            deadLetters: DeadLetters(connection: ledger.connection, policy: target.settings.retry),
+            deliverer: Deliverer(
+                target: target.target, sweeper: target.sweeper, rewarmer: generation.rewarmer,
+                lookups: try await lookups(capture)),
+            housekeeping: isFirst ? Housekeeping(worker: worker, leadership: lead.leadership) : nil)
+        let start = try await start(of: target, ledger, generation, capture)
+        target.freshness.set(try await ServerClock.read(ledger.connection))
+        target.freshness.reset()
+        let version = try await reader.query("SHOW server_version", doing: "asking for the version").first?.text(0)
+        let faults = capture.problems.count
+        target.logger.notice(
+            "Serving",
+            metadata: [
+                "target": "\(target.name)", "rules": "\(rules.count)", "wake": "\(wake)",
+                "capture": faults == 0 ? "up to date" : "degraded: \(faults)", "postgres": "\(version ?? "")",
+                "redis": "\(target.monitor.serverName ?? "not reached yet")",
+            ])
+        return Serving(parts, start: start, worker: worker, served: target, generation: generation)
+    }
 
-        let cluster = try await Cluster.read(reader).description
+    private func lookups(_ capture: CaptureState) async throws -> LookupRunner? {
+        guard !capture.lookups.isEmpty else { return nil }
+        let connection = try await connect()
+        try await connection.script(
+            TextSetting.pinAll + ";" + LookupRunner.sessionSettings, doing: "setting up lookups")
+        return LookupRunner(connection: connection, statements: capture.lookups)
+    }
+
+    /// Where a target's cursor stands, and what it means. What was ordered for the target holds again.
+    private func start(
+        of target: ServedTarget, _ ledger: Ledger, _ generation: RulesInUse.Generation, _ capture: CaptureState
+    ) async throws -> Serving.Start {
+        let cluster = try await Cluster.read(ledger.connection).description
         let stored = try await ledger.load()
         let isOther = stored.map { $0.cluster != cluster } ?? false
         let state = isOther ? WorkerState() : WorkerState.decode(stored?.state ?? "{}")
         // Install comes before the worker that knows the new rules, so another passed what only they care about.
-        let hasNewRules = state.rules.map { $0 != rules.version } ?? false
-        if hasNewRules { logger.notice("The rules have changed: replaying the window") }
-        worker.target.hold(worker.board.order ?? state.isHeld ?? false)
-        worker.freshness.set(try await ServerClock.read(ledger.connection))
-        worker.freshness.reset()
-        let start = Serving.Start(
+        let version = generation.rules.version
+        let hasNewRules = state.rules.map { $0 != version } ?? false
+        if hasNewRules { target.logger.notice("The rules have changed: replaying the window") }
+        target.target.hold(target.board.order ?? state.isHeld ?? false)
+        target.resync.update { $0.restore(stored?.resync) }
+        return Serving.Start(
             cursor: isOther || hasNewRules ? .empty : stored?.cursor ?? .empty, cluster: cluster,
-            isOtherCluster: isOther, isReplay: hasNewRules, server: stored?.server, state: state,
-            rules: rules.version, capture: capture)
-        let parts = Serving.Parts(
-            leadership: lead.leadership,
-            outbox: Outbox(
-                connection: reader, pageSize: settings.batchSize, prepares: wake == .notify),
-            readerExecutor: reader.taskExecutor, doorbell: doorbell, ledger: ledger,
-            deadLetters: DeadLetters(connection: ledger.connection, policy: settings.retry),
-            deliverer: Deliverer(
-                target: worker.target, sweeper: worker.sweeper, rewarmer: generation.rewarmer, lookups: lookups))
-        let version = try await reader.query("SHOW server_version", doing: "asking for the version").first?.text(0)
-        let faults = capture.problems.count
-        logger.notice(
-            "Serving",
-            metadata: [
-                "target": "\(settings.target)", "rules": "\(rules.count)", "wake": "\(wake)",
-                "capture": faults == 0 ? "up to date" : "degraded: \(faults)", "postgres": "\(version ?? "")",
-                "redis": "\(worker.monitor.serverName ?? "not reached yet")",
-            ])
-        worker.board.set(.leading)
-        return Serving(parts, start: start, worker: worker, generation: generation)
+            isOtherCluster: isOther, isReplay: hasNewRules, server: stored?.server, state: state, rules: version,
+            capture: capture)
     }
 }
 

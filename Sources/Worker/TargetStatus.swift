@@ -21,6 +21,8 @@ public struct TargetStatus: Codable, Sendable {
     public var deadLetters: Int
     /// What became of entries that were to be re-warmed, since the worker was started; nil: there was none.
     public var rewarms: RewarmStatistics?
+    /// Whether the outbox did not keep all that it needs, and not all of its rules' rows have counted as changed since.
+    public var needsResync: Bool
     /// When the worker stored this last.
     public var updatedAt: String
     /// The worker that stored it: host and process.
@@ -32,7 +34,7 @@ public struct TargetStatus: Codable, Sendable {
             """
             SELECT t.name, t.cursor, coalesce(extract(epoch FROM clock_timestamp() - ahead.oldest), 0), ahead.count,
                 t.state ->> 'pausedReason', letters.retrying, letters.dead, t.updated_at, t.state ->> 'worker',
-                t.state
+                t.state, t.resync IS NOT NULL
             FROM unstale.targets AS t
             CROSS JOIN LATERAL (
                 SELECT count(*), min(o.at) AS oldest FROM unstale.outbox AS o
@@ -53,7 +55,7 @@ public struct TargetStatus: Codable, Sendable {
                 pausedReason: row.text(4),
                 degraded: state.problems.filter(\.isFailure).map(\.reason),
                 retrying: row.int(5) ?? 0, deadLetters: row.int(6) ?? 0,
-                rewarms: state.rewarms, updatedAt: row.text(7) ?? "", worker: row.text(8))
+                rewarms: state.rewarms, needsResync: row.bool(10), updatedAt: row.text(7) ?? "", worker: row.text(8))
         }
     }
 }

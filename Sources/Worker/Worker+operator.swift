@@ -7,70 +7,43 @@ extension Worker {
     /// How it stands.
     public var status: WorkerStatus {
         let (state, reason) = board.current
-        let generation = rules.current
+        var degraded: [WorkerStatus.Fault] = []
+        // What is wrong with a table concerns every target that has rules about it.
+        for fault in targets.flatMap(\.board.degraded) where !degraded.contains(fault) { degraded.append(fault) }
         return WorkerStatus(
-            worker: Self.name, startedAt: board.startedAt, state: state, reason: reason,
-            rules: WorkerStatus.Rules(
-                count: generation.rules.count, loadedAt: generation.loadedAt, refused: board.refused),
-            degraded: board.degraded, targets: [report(generation)])
+            worker: Self.name, startedAt: board.startedAt, state: state, reason: reason, rules: board.rules,
+            degraded: degraded, targets: targets.map(\.report))
     }
 
     /// Serves these rules from now on: what is under way is finished, and the window of records is replayed by the
     /// new ones where they ask for something else.
     public func reload(_ rules: [Rule]) {
-        board.set(refused: [])
-        self.rules.replace(with: rules)
+        board.set(rules: rules.count)
+        for target in targets { target.replace(with: rules) }
     }
 
     /// Newer rules were refused, for these reasons, a line each; the old ones go on.
     public func refuse(_ reasons: [String]) { board.set(refused: reasons) }
 
-    /// Leaves the target alone, or no longer. Only the worker that leads takes that order, and those that lead after
-    /// it keep to it; false: this one doesn't lead.
-    public func hold(_ isHeld: Bool) -> Bool {
+    /// Leaves a target alone, or no longer; nil: all of them. Only the worker that leads takes that order, and those
+    /// that lead after it keep to it; false: this one doesn't lead.
+    public func hold(_ isHeld: Bool, target name: String? = nil) -> Bool {
         guard board.current.state == .leading else { return false }
-        board.set(order: isHeld)
-        target.hold(isHeld)
-        logger.notice(isHeld ? "Paused by an operator" : "Resumed by an operator")
+        for target in targets where name == nil || target.name == name {
+            target.board.set(order: isHeld)
+            target.target.hold(isHeld)
+            target.logger.notice(isHeld ? "Paused by an operator" : "Resumed by an operator")
+        }
         return true
+    }
+
+    /// The tables that the rules of a target are about, each once; nil: those of all rules.
+    public func tables(ofTarget name: String? = nil) -> [TableName] {
+        let served = targets.filter { name == nil || $0.name == name }
+        return Set(served.flatMap { $0.rules.current.rules.map(\.table.value) })
+            .sorted { $0.description < $1.description }
     }
 
     /// Host and process.
     static let name = "\(ProcessInfo.processInfo.hostName) \(ProcessInfo.processInfo.processIdentifier)"
-
-    private func report(_ generation: RulesInUse.Generation) -> TargetReport {
-        let (lag, backlog) = freshness.backlog
-        let letters = board.letters
-        let lines = generation.rules.map { rule in
-            let counts = tally.rule(rule.name.value).counts
-            return TargetReport.RuleReport(
-                name: rule.name.value, changes: counts.changes, keysDeleted: counts.keysDeleted,
-                patterns: counts.patterns, rewarmed: counts.rewarmed, failures: counts.failures)
-        }
-        var totals = board.totals
-        for line in lines {
-            totals.changes += line.changes
-            totals.keysDeleted += line.keysDeleted
-            totals.rewarmed += line.rewarmed
-            totals.failures += line.failures
-        }
-        totals.keysSwept = sweeper.statistics.keysMatched
-        return TargetReport(
-            name: settings.target, redis: "\(target.url)", state: TargetReport.State(target.state),
-            reason: monitor.pausedReason, isHeld: target.isHeld, lagSeconds: lag / .seconds(1),
-            slowestSeconds: freshness.slowest / .seconds(1), backlog: backlog,
-            retrying: letters.retrying, deadLetters: letters.dead, totals: totals, rules: lines,
-            rewarms: generation.rewarmer.statistics)
-    }
-}
-
-extension TargetReport.State {
-    init(_ state: TargetState) {
-        self =
-            switch state {
-            case .connecting: .connecting
-            case .connected: .connected
-            case .paused: .paused
-            }
-    }
 }

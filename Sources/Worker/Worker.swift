@@ -1,58 +1,42 @@
 import Capture
-public import Delivery
+import Delivery
 public import Logging
-public import Redis
 public import Rules
 public import ServiceLifecycle
 import Postgres
 
-/// Keeps one target true to one database, until it is told to stop.
+/// Keeps targets true to one database, until it is told to stop.
 public struct Worker: Service, CustomStringConvertible {
     let settings: WorkerSettings
-    let rules: RulesInUse
-    let target: Target
-    let sweeper: Sweeper
-    let tally: DeliveryTally
+    /// In the order in which they were given; one at least.
+    let targets: [ServedTarget]
     let board: Board
-    let freshness: Freshness
-    let monitor: TargetMonitor
     /// Hears of changes that somebody else's triggers tell of; nil: there are none.
     let listener: Listener?
     let logger: Logger
     /// The last changes, for people who look on.
     public let changes: RecentChanges
 
-    /// A worker for these rules between the database of the settings and the Redis at `url`.
-    public init(
-        rules: [Rule], settings: WorkerSettings, redis url: RedisURL, targetOptions: TargetOptions = .init(),
-        sweepOptions: SweepOptions = .init(), logger: Logger
-    ) {
-        let monitor = TargetMonitor(target: settings.target)
-        let tally = DeliveryTally(target: settings.target)
-        let target = Target(
-            url, name: settings.target, options: targetOptions, logger: logger,
-            onIdentity: { monitor.reached($0) }, onState: { monitor.changed(to: $0) })
+    /// A worker for these rules between the database of the settings and these targets, one at least, each of another
+    /// name.
+    public init(rules: [Rule], settings: WorkerSettings, targets: [TargetSettings], logger: Logger) {
         self.settings = settings
-        self.monitor = monitor
-        self.tally = tally
-        self.target = target
         self.logger = logger
-        let inUse = RulesInUse(rules) { rules, statistics in
-            Rewarmer(
-                target, rules: rules, tally: tally, postgres: settings.postgres,
-                sessionSettings: TextSetting.pinAll, statistics: statistics, logger: logger)
+        let targets = targets.map { target in
+            var logger = logger
+            // A single one needs no name.
+            if targets.count > 1 { logger[metadataKey: "target"] = "\(target.name)" }
+            return ServedTarget(target, rules: rules, postgres: settings.postgres, logger: logger)
         }
-        self.rules = inUse
+        self.targets = targets
         listener =
             settings.listen.isEmpty
             ? nil
             : Listener(
                 settings.listen, postgres: settings.postgres, pace: settings.pace,
                 checkInterval: settings.captureCheckInterval, logger: logger,
-                tables: { Set(inUse.current.rules.map(\.table.value)) })
-        sweeper = Sweeper(target, options: sweepOptions, logger: logger)
-        board = Board(target: settings.target)
-        freshness = Freshness(target: settings.target)
+                tables: { Set(targets.flatMap(\.rules.current.rules).map(\.table.value)) })
+        board = Board(rules: rules.count)
         changes = RecentChanges(limit: settings.recentChanges)
     }
 
@@ -63,9 +47,7 @@ public struct Worker: Service, CustomStringConvertible {
     /// cursor. Whatever happens to Postgres or Redis is waited for.
     public func run() async throws {
         try await withThrowingTaskGroup { group in
-            group.addTask { await target.run() }
-            group.addTask { await sweeper.run() }
-            group.addTask { await rules.runRewarmers() }
+            for target in targets { group.addTask { await target.run() } }
             try await serve()
             group.cancelAll()
         }

@@ -11,7 +11,7 @@ struct Unstale: AsyncParsableCommand {
         subcommands: [
             Run.self, Check.self, Test.self, Install.self, Uninstall.self, Explain.self,
             Coverage.self, DeadLettersCommand.self,
-            Status.self, ReplayCommand.self, Tail.self,
+            Status.self, ReplayCommand.self, TargetsCommand.self, Tail.self,
         ])
 
     static func main() async {

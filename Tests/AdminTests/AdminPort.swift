@@ -15,6 +15,7 @@ final class AdminPort: Sendable {
     private let port = Mutex(0)
     private let present = Mutex(AdminPort.status())
     private let orderLog = Mutex<[Bool]>([])
+    private let orderedTargets = Mutex<[String?]>([])
     private let level = Mutex(Logger.Level.info)
     /// Bytes of each change in an endless feed; 0: it tells what the test tells.
     private let flooding = Mutex(0)
@@ -65,10 +66,11 @@ final class AdminPort: Sendable {
                 self.continuations.withLock { $0.append(continuation) }
                 return stream
             },
-            hold: { isHeld in
+            hold: { isHeld, target in
                 self.orderLog.withLock { $0.append(isHeld) }
+                self.orderedTargets.withLock { $0.append(target) }
                 return self.present.withLock { $0.state == .leading }
-            })
+            }, tables: { _ in [] })
         return AdminSource(
             worker, version: "1.2.3", postgres: PostgresSettings(connection: "host=127.0.0.1 port=1"),
             metrics: metrics, logLevel: { self.level.withLock { $0 } },
@@ -102,7 +104,7 @@ final class AdminPort: Sendable {
 
     static func change(_ id: Int, padding: Int = 0) -> ChangeEvent {
         ChangeEvent(
-            id: id, at: Date(timeIntervalSince1970: 1), table: "public.users", kind: "update",
+            id: id, at: Date(timeIntervalSince1970: 1), target: "default", table: "public.users", kind: "update",
             rules: [.init(rule: "user", keys: ["user:\(id)" + String(repeating: "x", count: padding)])],
             state: .done, failures: [], lagMilliseconds: 3.5)
     }
@@ -114,6 +116,9 @@ final class AdminPort: Sendable {
 
     /// Whether the target was to be left alone, each time.
     var orders: [Bool] { orderLog.withLock { $0 } }
+
+    /// Which target that was about, each time; nil: all.
+    var heldTargets: [String?] { orderedTargets.withLock { $0 } }
 
     /// How many followers there were.
     var followers: Int { continuations.withLock { $0.count } }

@@ -68,6 +68,16 @@ import Testing
             for reason in ["no route", "LOADING", "trigger gone"] {
                 #expect(waiting.body.contains(#"{"isReady":false,"name":"#) && waiting.body.contains(reason))
             }
+            admin.set { status in
+                status = AdminPort.status()
+                status.targets.append(status.targets[0])
+                status.targets[1].name = "other"
+                status.targets[1].needsResync = true
+            }
+            let lacking = try await admin.get("/readyz")
+            #expect(lacking.status == 503)
+            #expect(lacking.body.contains(#"{"isReady":true,"name":"target default","reason":null}"#))
+            #expect(lacking.body.contains(#"{"isReady":false,"name":"target other","reason":"it needs a resync"}"#))
             admin.set { $0 = AdminPort.status(.standingBy) }
             let standby = try await admin.get("/readyz")
             #expect(standby.status == 200 && standby.body.contains("standing by"))
@@ -95,11 +105,12 @@ import Testing
                 status.rules.refused = ["rules.yaml:1:1: no"]
                 status.targets[0].isHeld = true
                 status.targets[0].state = .paused
+                status.targets[0].needsResync = true
             }
             let later = try await admin.get("/metrics").body
             for line in [
                 "unstale_leading 0", "unstale_rules_refused 1", #"unstale_held{target="default"} 1"#,
-                #"unstale_paused{target="default"} 1"#,
+                #"unstale_paused{target="default"} 1"#, #"unstale_needs_resync{target="default"} 1"#,
             ] { #expect(later.contains("\n" + line + "\n"), "\(line)") }
         }
     }
@@ -178,11 +189,14 @@ import Testing
             #expect(try await post("/api/pause", "").body == "{\"isHeld\":true}\n")
             #expect(try await post("/api/resume", #"{"target":"default"}"#).body == "{\"isHeld\":false}\n")
             #expect(try await post("/api/pause", #"{"target":"other"}"#).status == 404)
-            #expect(admin.orders == [true, false])
+            #expect(admin.orders == [true, false] && admin.heldTargets == [nil, "default"])
             for (body, type) in [("[", "application/json"), ("{}", "text/plain"), ("[]", "application/json")] {
                 #expect(try await post("/api/pause", body, type).status == 400, "\(body)")
             }
-            for body in ["{}", #"{"since":"soon"}"#, #"{"since":10}"#] {
+            for body in [
+                "{}", #"{"since":"soon"}"#, #"{"since":10}"#, #"{"all":true,"since":"1m"}"#,
+                #"{"all":true,"rule":"user"}"#, #"{"all":false}"#,
+            ] {
                 #expect(try await post("/api/replay", body).status == 400, "\(body)")
             }
             #expect(try await post("/api/replay", #"{"since":"1m","rule":"nobody"}"#).status == 404)

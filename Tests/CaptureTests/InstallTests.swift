@@ -168,6 +168,27 @@ import Testing
         }
     }
 
+    /// What an older program installed is brought up to date; nothing that it knew is lost.
+    @Test func anOlderSchema() async throws {
+        try await Captured.with(Self.tables, rules: Self.items) { (captured) async throws in
+            try await captured.owner.run(
+                """
+                INSERT INTO unstale.targets (name, cursor, cluster) VALUES ('default', '3:3:', 'c');
+                INSERT INTO items VALUES (1, 'a', 1);
+                ALTER TABLE unstale.targets DROP COLUMN resync;
+                UPDATE unstale.installation SET version = 1
+                """)
+            let error = try await failure { _ = try await captured.problems() }
+            #expect("\(error)".contains("run 'unstale install'"), "\(error)")
+            #expect(
+                try await captured.install() == ["bring the schema unstale from version 1 to \(Schema.version)"])
+            #expect(try await captured.install() == [])
+            #expect(try await captured.problems() == [])
+            #expect(try await captured.owner.value("SELECT cursor FROM unstale.targets WHERE resync IS NULL") == "3:3:")
+            #expect(try await captured.changes().count == 1)
+        }
+    }
+
     /// While rules change to and fro, no change of a busy table is lost, and none is recorded twice.
     @Test func nothingIsLostMeanwhile() async throws {
         try await Captured.with(Self.tables + "INSERT INTO items VALUES (1, 'a', 0)", rules: Self.both) {

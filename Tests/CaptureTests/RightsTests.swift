@@ -77,6 +77,10 @@ import Testing
                 let loaded = try await worker.query(
                     loader.sql, [.texts([Array("1".utf8)])], doing: "the loader")
                 #expect(loaded.first?.text(2) == "\\x30")
+                let look = try await outbox.look(beyond: outbox.here())
+                #expect(look.records == 0)
+                #expect(try await outbox.size() > 0)
+                #expect(try await !outbox.isHeldUp(by: look.snapshot))
                 try await keepsItsLedger(worker)
                 let doorbell = Doorbell(
                     .init(listener: worker, lock: try await captured.database.connect(as: role)))
@@ -92,7 +96,8 @@ import Testing
             try await worker.run(
                 """
                 INSERT INTO unstale.targets (name, cursor, cluster) VALUES ('t', '3:3:', 'c')
-                ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, updated_at = now()
+                ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, updated_at = now();
+                UPDATE unstale.targets SET resync = 'needed'
                 """)
         }
         try await worker.run(

@@ -36,8 +36,8 @@ import Testing
     /// What somebody took away from a tag and has not deleted yet.
     @Test func sweepsNoTagThatIsBeingEmptied() {
         let page = page(["u:1", "unstale:tag:u:1", "unstale:tag-token:u:1"])
-        #expect(SweepFilter([Pattern("u*")], fenced: []).keys(on: page) == [Key("u:1")])
-        #expect(SweepFilter([Pattern("unstale:*")], fenced: []).keys(on: page).count == 2)
+        #expect(SweepFilter([Pattern("u*")], fenced: []).keys(of: page) == [Key("u:1")])
+        #expect(SweepFilter([Pattern("unstale:*")], fenced: []).keys(of: page).count == 2)
     }
 
     @Test func looksForOthersTooInOneScan() async throws {
@@ -48,7 +48,7 @@ import Testing
         ]
         let page = page(["az1", "ax1", "ay1", "b", "unstale:tag:x", "unstale:fence:ax1"])
         let filter = SweepFilter([Pattern("az*")], fenced: [], visits: visits)
-        #expect(filter.keys(on: page) == [Key("az1")])
+        #expect(filter.keys(of: page) == [Key("az1")])
         try await filter.visit(page)
         #expect(seen.withLock { $0 } == [Key("ax1"), Key("unstale:tag:x"), Key("ay1")])
         #expect(filter.keyPattern == Pattern("*"))
@@ -67,7 +67,9 @@ import Testing
 }
 
 extension SweepFilter {
-    fileprivate init(_ patterns: [Pattern], fenced: Set<Pattern>) {
-        self.init(patterns, fenced: fenced, companions: CompanionName(sharesSlot: false))
+    fileprivate init(
+        _ patterns: [Pattern], fenced: Set<Pattern>, visits: [(patterns: [Pattern], visit: SweepVisit)] = []
+    ) {
+        self.init(patterns, fenced: fenced, visits: visits, companions: CompanionName(sharesSlot: false))
     }
 }

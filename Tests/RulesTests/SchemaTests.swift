@@ -10,6 +10,23 @@ import Testing
         TableName(schema: "app", name: "teams"): ["id"],
     ]
 
+    /// A rule names its targets, or concerns all.
+    @Test func targets() throws {
+        let rules = try RuleSet.parse(
+            """
+            version: 1
+            rules:
+              - {name: a, table: users, targets: [one, twoo], delete: {keys: ['k:{id}']}}
+              - {name: b, table: users, delete: {keys: ['k:{id}']}}
+            """, file: "r.yaml")
+        #expect(rules.rules.map { $0.concerns(target: "one") } == [true, true])
+        #expect(rules.rules.map { $0.concerns(target: "two") } == [false, true])
+        #expect(rules.validate(targets: ["one", "twoo"]).isEmpty)
+        #expect(
+            rules.validate(targets: ["one", "two"]).map(\.description)
+                == ["r.yaml:3:44: error: unknown target 'twoo'; did you mean 'two'?"])
+    }
+
     @Test func everythingKnown() throws {
         #expect(
             try lines(

@@ -17,9 +17,9 @@ import Testing
         var settings = WorkerSettings(postgres: PostgresSettings(connection: site.database))
         settings.recentChanges = 300
         settings.captureCheckInterval = .milliseconds(200)
-        settings.retry.attempts = 2
+        let target = try TargetSettings(url: RedisURL(site.redis), retry: RetryPolicy(attempts: 2))
         let worker = try Worker(
-            rules: RuleSet.load([site.rules]).rules, settings: settings, redis: RedisURL(site.redis),
+            rules: RuleSet.load([site.rules]).rules, settings: settings, targets: [target],
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await withThrowingTaskGroup { group in
             group.addTask { try await worker.run() }
@@ -172,7 +172,8 @@ import Testing
                 let worker = try Worker(
                     rules: RuleSet.load([site.rules]).rules,
                     settings: WorkerSettings(postgres: PostgresSettings(connection: site.database)),
-                    redis: RedisURL(site.redis), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                    targets: [TargetSettings(url: RedisURL(site.redis))],
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
                 #expect(worker.status.state == .starting)
                 try await withThrowingTaskGroup { group in
                     group.addTask { try await worker.run() }

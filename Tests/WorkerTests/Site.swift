@@ -13,6 +13,10 @@ struct Site: Sendable {
     var redis: String
     /// Where the application does; nil: in the same place.
     var cacheURL: String?
+    /// The `--config` file that names the targets; nil: there is one, the Redis.
+    var config: String?
+    /// How many targets there are.
+    var targetCount = 1
     /// The rules file.
     let rules: String
 
@@ -53,13 +57,21 @@ struct Site: Sendable {
 
     /// What `unstale` finds in its environment.
     var environment: [String: String] {
-        ["UNSTALE_DATABASE_URL": database, "UNSTALE_REDIS_URL": redis, "UNSTALE_RULES": rules]
+        let place = config == nil ? ["UNSTALE_REDIS_URL": redis] : [:]
+        return place.merging(["UNSTALE_DATABASE_URL": database, "UNSTALE_RULES": rules]) { $1 }
+    }
+
+    private var settings: [String] { config.map { ["--config", $0] } ?? [] }
+
+    /// A command, which may fail.
+    func program(_ arguments: [String]) throws -> Program {
+        try Program(arguments + settings, environment: environment)
     }
 
     /// Runs a command to its end, and gives what it printed; throws when it fails.
     @discardableResult
     func unstale(_ arguments: [String]) async throws -> String {
-        let program = try Program(arguments, environment: environment)
+        let program = try program(arguments)
         guard try await program.end(within: .seconds(60)) == 0 else {
             throw TestError("unstale \(arguments): \(program.lines.joined(separator: "\n"))")
         }
@@ -70,7 +82,7 @@ struct Site: Sendable {
     func startWorker(_ arguments: [String] = [], settings: [String: String] = [:]) throws -> Program {
         let extra = settings.map { ("UNSTALE_" + $0, $1) }
         return try Program(
-            ["run"] + arguments, environment: environment.merging(extra) { $1 })
+            ["run"] + arguments + self.settings, environment: environment.merging(extra) { $1 })
     }
 
     /// Lends a worker that serves, or will; afterwards it is terminated, which has to work.
@@ -81,7 +93,7 @@ struct Site: Sendable {
         let worker = try startWorker(arguments, settings: settings)
         let result: Result
         do {
-            if isServing { try await worker.waitUntilServing() }
+            if isServing { try await worker.waitUntilServing(session: targetCount) }
             result = try await body(worker)
         } catch {
             try await worker.kill9()
@@ -112,7 +124,7 @@ struct Site: Sendable {
     func isServed(_ connection: PostgresConnection) async throws(PostgresError) -> Bool {
         try await connection.sql(
             """
-            SELECT count(*) = 1 AND bool_and(NOT EXISTS (
+            SELECT count(*) = \(targetCount) AND bool_and(NOT EXISTS (
                     SELECT FROM unstale.outbox AS o
                     WHERE o.xid >= pg_snapshot_xmax(t.cursor) AND o.xid < pg_snapshot_xmax(pg_current_snapshot())
                         OR o.xid = ANY (ARRAY(SELECT pg_snapshot_xip(t.cursor)))))
@@ -139,11 +151,13 @@ struct StatusReport: Decodable {
         var retrying: Int
         var deadLetters: Int
         var rewarms: [String: Int]?
+        var needsResync: Bool
     }
 
     var workerIsRunning: Bool
     var degraded: [String]
     var targets: [Target]
+    var unknownTargets: [String]
 }
 
 extension PostgresConnection {

@@ -1,5 +1,6 @@
 public import Logging
 public import Postgres
+import Rules
 public import Worker
 
 /// What the admin port shows, and whom it gives orders to.
@@ -12,8 +13,10 @@ public struct AdminSource: Sendable {
         var changes: @Sendable () -> [ChangeEvent]
         /// The changes from now on.
         var follow: @Sendable () -> AsyncStream<RecentChanges.News>
-        /// Leaves the target alone, or no longer; false: another worker leads.
-        var hold: @Sendable (Bool) -> Bool
+        /// Leaves a target alone, or no longer; nil: all of them. False: another worker leads.
+        var hold: @Sendable (Bool, String?) -> Bool
+        /// The tables of a target's rules; nil: of all rules.
+        var tables: @Sendable (String?) -> [TableName]
     }
 
     var worker: Asked
@@ -35,7 +38,8 @@ public struct AdminSource: Sendable {
     ) {
         let asked = Asked(
             status: { worker.status }, changes: { worker.changes.all }, follow: { worker.changes.follow() },
-            hold: { worker.hold($0) })
+            hold: { worker.hold($0, target: $1) },
+            tables: { worker.tables(ofTarget: $0) })
         self.init(
             asked, version: version, postgres: postgres, metrics: metrics, logLevel: logLevel, setLogLevel: setLogLevel)
     }

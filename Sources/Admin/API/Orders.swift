@@ -66,6 +66,7 @@ struct Orders {
         var table: String?
         var rule: String?
         var target: String?
+        var all: Bool?
     }
 
     private func replay(_ request: Request) async throws -> Response {
@@ -81,10 +82,18 @@ struct Orders {
             }
             return window
         }
-        guard window != nil || order.table != nil else { throw AdminRefusal(.badRequest, "give since or table") }
+        let isAll = order.all ?? false
+        if isAll, window != nil || order.table != nil || order.rule != nil {
+            throw AdminRefusal(.badRequest, "all goes with nothing but a target")
+        }
+        guard isAll || window != nil || order.table != nil else {
+            throw AdminRefusal(.badRequest, "give since, table or all")
+        }
         let scope = Replay.Scope(rule: order.rule, target: order.target)
+        let tables = source.worker.tables(order.target)
         let count = try await desk.with { connection in
             let replay = Replay(connection: connection)
+            if isAll { return try await replay.everything(inAll: tables, for: scope) }
             guard let name = order.table else {
                 return try await replay.changes(since: window ?? .zero, for: scope)
             }
@@ -109,7 +118,7 @@ struct Orders {
     private func hold(_ isHeld: Bool, _ request: Request) async throws -> Response {
         let order = try await body(HoldOrder.self, of: request, orNone: HoldOrder())
         if let target = order.target { try check(target: target) }
-        guard source.worker.hold(isHeld) else {
+        guard source.worker.hold(isHeld, order.target) else {
             throw AdminRefusal(.serviceUnavailable, "this worker does not lead: tell the one that does")
         }
         return JSONAnswer.response(["isHeld": isHeld])

@@ -35,8 +35,9 @@ struct ReadyReport: Encodable {
             }
         let targets = status.targets.map { target in
             Part(
-                name: "target \(target.name)", isReady: target.state == .connected,
-                reason: target.isHeld ? "paused by an operator" : target.reason)
+                name: "target \(target.name)", isReady: target.state == .connected && !target.needsResync,
+                reason: target.isHeld
+                    ? "paused by an operator" : target.reason ?? (target.needsResync ? "it needs a resync" : nil))
         }
         parts =
             [

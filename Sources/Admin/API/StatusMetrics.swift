@@ -18,6 +18,7 @@ enum StatusMetrics {
             each("unstale_retrying") { Double($0.retrying) },
             each("unstale_paused") { $0.state == .paused ? 1 : 0 },
             each("unstale_held") { $0.isHeld ? 1 : 0 },
+            each("unstale_needs_resync") { $0.needsResync ? 1 : 0 },
         ]
     }
 }

@@ -78,6 +78,9 @@ public enum MetricCatalogue {
         .init("unstale_paused", .gauge, by: ["target"], "1 while the target is waited for"),
         .init("unstale_pauses_total", .counter, by: ["target"], "How often the target had to be waited for"),
         .init("unstale_held", .gauge, by: ["target"], "1 while an operator has paused the target"),
+        .init(
+            "unstale_needs_resync", .gauge, by: ["target"],
+            "1 while the target lacks records that the outbox did not keep, and not all rows have counted as changed"),
         .init("unstale_replays_total", .counter, by: ["target"], "How often the window was served once more"),
         .init(
             "unstale_redis_round_trip_seconds", .histogram, by: ["target"], "From a pipeline to its last reply",

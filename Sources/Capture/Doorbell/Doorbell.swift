@@ -46,10 +46,12 @@ public actor Doorbell {
     }
 
     /// Takes note of what a read brought: asks for the lock after an empty one, gives it up when there is plenty.
-    public func didRead(_ batch: Batch) async throws(PostgresError) {
+    public func didRead(_ batch: Batch) async throws(PostgresError) { try await didLook(batch.look) }
+
+    /// Takes note of what is there to be read by others.
+    public func didLook(_ look: Look) async throws(PostgresError) {
         let action = state.didRead(
-            records: batch.records, isFull: batch.isFull, snapshot: batch.snapshot, begun: batch.begun,
-            at: clock.now)
+            records: look.records, isFull: look.isFull, snapshot: look.snapshot, begun: look.begun, at: clock.now)
         switch action {
         case .none: break
         case .askForLock:

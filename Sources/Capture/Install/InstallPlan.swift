@@ -16,6 +16,7 @@ struct InstallPlan: Sendable {
         if state.version == nil {
             add("create the schema unstale", Schema.creation(settings))
         } else {
+            migrate(state)
             reconfigure(state, settings)
         }
         var nextID = (state.captures.map(\.id).max() ?? 0) + 1
@@ -88,6 +89,12 @@ struct InstallPlan: Sendable {
     }
 
     private static func name(_ table: TableName, _ trigger: String) -> String { "\(trigger) \(table)" }
+
+    private mutating func migrate(_ state: InstalledState) {
+        for version in (state.version ?? Schema.version)..<Schema.version {
+            add("bring the schema unstale from version \(version) to \(version + 1)", Schema.migrations[version] ?? "")
+        }
+    }
 
     private mutating func reconfigure(_ state: InstalledState, _ settings: CaptureSettings) {
         if state.wake != settings.wake {

@@ -83,7 +83,7 @@ public struct Installer: Sendable {
     ) async throws -> [InstallPlan.Step] {
         let check = try await RulesCheck.run(rules, connection)
         let state = try await InstalledState.read(connection)
-        if let version = state.version, version != Schema.version {
+        if let version = state.version, version != Schema.version, Schema.migrations[version] == nil {
             throw PostgresError(
                 code: .server(sqlState: "F0000"),
                 message: "the schema unstale has version \(version), this program needs \(Schema.version); "

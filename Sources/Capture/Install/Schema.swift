@@ -1,7 +1,12 @@
 /// The schema `unstale`: everything in it that does not depend on the rules.
 enum Schema {
     /// What this program expects to find; a different number means another program's schema.
-    static let version = 1
+    static let version = 2
+
+    /// From one version to the next, by the one that it begins with: what is there stays.
+    static let migrations = [
+        1: "ALTER TABLE unstale.targets ADD COLUMN resync text;\nUPDATE unstale.installation SET version = 2;"
+    ]
 
     /// Creates it.
     static func creation(_ settings: CaptureSettings) -> String {
@@ -58,7 +63,9 @@ enum Schema {
             cluster text NOT NULL,
             server text,
             state jsonb NOT NULL DEFAULT '{}',
-            updated_at timestamptz NOT NULL DEFAULT now()
+            updated_at timestamptz NOT NULL DEFAULT now(),
+            -- Null, or why the cursor means nothing: 'needed', 'ordered', or 'running'.
+            resync text
         );
 
         -- Actions that failed on their own account: tried again until dead_at is set.

@@ -18,8 +18,22 @@ public struct Batch: Sendable {
     public var begun: Int
     /// Whether there was more than fits into one batch.
     public var isFull: Bool
+    /// What it tells about the writers.
+    public var look: Look { Look(records: records, snapshot: snapshot, begun: begun, isFull: isFull) }
     /// Captures that failed, with the server's words.
     public var failures: [CaptureFailure]
+}
+
+/// What there is to be read, without reading it.
+public struct Look: Sendable {
+    /// How many records.
+    public var records: Int
+    /// What was seen.
+    public var snapshot: Snapshot
+    /// How many transactions had an id by then from the snapshot's `xmax` on, and so are under way.
+    public var begun: Int
+    /// Whether there were more records than were counted.
+    public var isFull: Bool
 }
 
 /// A capture could not say which rows changed.

@@ -75,6 +75,34 @@ public struct Replay: Sendable {
         return rows.first?.int(0) ?? 0
     }
 
+    /// Every row of these tables; and of the targets for which that is meant, those that need a resync have it. Gives
+    /// the number of records.
+    ///
+    /// Throws where one of the tables is not captured.
+    public func everything(inAll tables: [TableName], for scope: Scope = Scope()) async throws(PostgresError) -> Int {
+        let manifests = try await CaptureState.manifests(connection)
+        var newest: [[UInt8]] = []
+        for table in tables {
+            guard let capture = manifests.filter({ $0.value.table == table }).keys.max() else {
+                throw PostgresError(
+                    code: .server(sqlState: "3F000"),
+                    message: "table \(table) is not captured: run 'unstale install'", doing: Self.doing)
+            }
+            newest.append(Array("\(capture)".utf8))
+        }
+        let rows = try await connection.query(
+            """
+            WITH ordered AS (
+                UPDATE unstale.targets SET resync = 'ordered' WHERE resync = 'needed' AND name = coalesce($3, name)),
+            written AS (
+                INSERT INTO unstale.outbox (capture, op, rules, detail)
+                SELECT capture::int, 't', -1, $2 FROM unnest($1::text[]) AS capture RETURNING 1),
+            rung AS (SELECT pg_notify('unstale', ''))
+            SELECT (SELECT count(*) FROM written) FROM rung
+            """, [.texts(newest), .text(scope.detail), scope.target.map { .text($0) } ?? .null], doing: Self.doing)
+        return rows.first?.int(0) ?? 0
+    }
+
     /// The captures whose records count.
     private func captures(of table: TableName?) async throws(PostgresError) -> [Int32] {
         let manifests = try await CaptureState.manifests(connection)

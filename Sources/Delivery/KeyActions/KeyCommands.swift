@@ -27,6 +27,8 @@ struct KeyCommands: Sendable {
             rest = rest.dropFirst(some.count)
             let (sound, long) = Self.split(some)
             failures += long.map { ($0, Failure(key: $0.key, reason: Failure.longKey)) }
+            failures += sound.filter { isFenced($0) && target.companions.fence(of: $0.key) == nil }
+                .map { ($0, Failure(key: $0.key, reason: Failure.braces)) }
             let replies = try await target.execute(groups: sound.map(group))
             for (action, replies) in zip(sound, replies) {
                 guard case .error(let error)? = replies.last else { continue }
@@ -41,14 +43,19 @@ struct KeyCommands: Sendable {
         switch action.action {
         case .expire(let lifetime):
             // Without its token nobody stores what was read before. A new one would need memory.
-            if action.isFenced || target.options.fencesAll {
-                commands.append(RedisCommand("UNLINK", [Fence.key(of: action.key).bytes]))
+            if isFenced(action), let fence = target.companions.fence(of: action.key) {
+                commands.append(RedisCommand("UNLINK", [fence.bytes]))
             }
             commands.append(.script(Self.expire, [action.key], [lifetime.redisMilliseconds]))
         case .bump: commands.append(RedisCommand("INCR", [action.key.bytes]))
         case .emptyTag: break
         }
         return CommandGroup(key: action.key, commands: commands)
+    }
+
+    private func isFenced(_ action: PlannedAction) -> Bool {
+        guard case .expire = action.action else { return false }
+        return action.isFenced || target.options.fencesAll
     }
 
     private static func split(

@@ -58,7 +58,7 @@ struct Tags: Sendable {
         for (index, replies) in replies.enumerated() {
             if let page = tags[index].took(replies) { pages.append((index, page)) }
         }
-        let found = pages.flatMap { index, page in page.keys.map { (Key(bytes: $0), tags[index].tag) } }
+        let found = pages.flatMap { index, page in page.keys.map { (Key(bytes: Array($0)), tags[index].tag) } }
         try await delete(found, isFenced, &outcome)
         for (index, page) in pages where page.cursor != ScanPage.edge {
             try await readOn(&tags[index], from: page.cursor, isFenced, &outcome)
@@ -81,7 +81,7 @@ struct Tags: Sendable {
             guard let page = tag.read(replies.first?.first ?? .null) else { return }
             let middle = ContinuousClock.now
             var rest = pace.scanned(in: middle - start)
-            try await delete(page.keys.map { (Key(bytes: $0), tag.tag) }, isFenced, &outcome)
+            try await delete(page.keys.map { (Key(bytes: Array($0)), tag.tag) }, isFenced, &outcome)
             let end = ContinuousClock.now
             rest += pace.deleted(in: end - middle)
             do { try await Task.sleep(until: end + rest) } catch { throw CancellationError() }

@@ -23,6 +23,16 @@ extension RuleSet {
         }
     }
 
+    /// Checks the rules' targets against those that there are.
+    ///
+    /// - Returns: a diagnostic for each name that is none of these.
+    public func validate(targets known: [String]) -> [RulesDiagnostic] {
+        rules.flatMap(\.targets).filter { !known.contains($0.value) }.map { target in
+            RulesDiagnostic(
+                target.location, "unknown target '\(target.value)'", suggestion: known.nearest(to: target.value))
+        }
+    }
+
     private func unknown(
         _ uses: [Located<ImageColumn>], among columns: [String], of what: String
     ) -> [RulesDiagnostic] {

@@ -26,11 +26,16 @@ public struct Rule: Sendable {
     public let fence: Bool
     /// Delete once more after these times, for readers that were filling the entry meanwhile.
     public let repeatAfter: [Duration]
+    /// The names of the targets whose keys it is about; empty: all targets.
+    public let targets: [Located<String>]
     /// Where the rule begins.
     public let location: FilePosition
 }
 
 extension Rule {
+    /// Whether it is about the keys of this target.
+    public func concerns(target name: String) -> Bool { targets.isEmpty || targets.contains { $0.value == name } }
+
     /// Which changes concern the rule: what the trigger evaluates.
     public var condition: Condition {
         // A row that moves makes both keys stale, so a change of any column that its templates use counts.

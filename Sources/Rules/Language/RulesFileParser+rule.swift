@@ -4,6 +4,7 @@ extension RulesFileParser {
         let known = [
             "name", "table", "on", "columns", "where", "lookup",
             "delete", "rewarm", "expire", "bump", "publish", "fence", "repeat_after",
+            "targets",
         ]
         guard let fields = fields(of: field, "a rule", known: known) else { return nil }
         let name = required("name", in: fields).flatMap { locatedText($0) }
@@ -31,6 +32,7 @@ extension RulesFileParser {
             publish: fields["publish"].flatMap { publication($0) },
             fence: fields["fence"].flatMap { boolean($0) } ?? false,
             repeatAfter: fields["repeat_after"].map { durations(of: $0) } ?? [],
+            targets: fields["targets"].map { targets($0) } ?? [],
             location: fields.location)
         checkSides(of: rule)
         checkPurposes(of: rule)
@@ -44,6 +46,13 @@ extension RulesFileParser {
             fail(field.location, "'on' is empty: the rule would never fire")
         }
         return Operation.allCases.filter(operations.contains)
+    }
+
+    private mutating func targets(_ field: YAMLField) -> [Located<String>] {
+        if case .list(let items) = field.value.content, items.isEmpty {
+            fail(field.location, "'targets' is empty: the rule would concern no target")
+        }
+        return texts(of: field)
     }
 
     mutating func table(_ field: YAMLField) -> Located<TableName>? {

@@ -11,7 +11,7 @@ extension Duration {
 }
 
 /// Reads `100B`, `512KiB` or `1MB`: a whole number of bytes, more than zero.
-func parseSize(_ text: String) -> Int? {
+package func parseSize(_ text: String) -> Int? {
     let units: [(String, Int64)] = [
         ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("KB", 1000), ("MB", 1_000_000),
         ("GB", 1_000_000_000),
@@ -22,7 +22,7 @@ func parseSize(_ text: String) -> Int? {
 }
 
 /// Reads `0%` to `100%`.
-func parsePercent(_ text: String) -> Int? {
+package func parsePercent(_ text: String) -> Int? {
     guard let percent = number(text, units: [("%", 1)]), percent <= 100 else { return nil }
     return Int(percent)
 }

@@ -1,32 +1,19 @@
-import Capture
-import Delivery
 import FoundationEssentials
-import Metrics
 import Synchronization
 
-/// What a worker knows of itself besides what its parts count, for whoever asks; it outlives its sessions.
+/// What a worker knows of itself, for whoever asks; it outlives its sessions.
 final class Board: Sendable {
     private struct State {
         var state = WorkerStatus.State.starting
         var reason: String?
-        var refused: [String] = []
-        var problems: [WorkerState.Problem] = []
-        var order: Bool?
-        var letters = (retrying: 0, dead: 0)
-        var batches = 0
-        var records = 0
-        var replays = 0
+        var rules: WorkerStatus.Rules
     }
 
     let startedAt = Date.now
-    private let state = Mutex(State())
-    private let batches, records, replays: Counter
+    private let state: Mutex<State>
 
-    init(target: String) {
-        let dimensions = [("target", target)]
-        batches = Counter(label: "unstale_batches_total", dimensions: dimensions)
-        records = Counter(label: "unstale_records_total", dimensions: dimensions)
-        replays = Counter(label: "unstale_replays_total", dimensions: dimensions)
+    init(rules count: Int) {
+        state = Mutex(State(rules: WorkerStatus.Rules(count: count, loadedAt: .now, refused: [])))
     }
 
     // MARK: What happens
@@ -35,60 +22,20 @@ final class Board: Sendable {
         state.withLock { state in
             state.state = new
             state.reason = reason
-            // What another leader was told since is the newer order.
-            if new == .standingBy { state.order = nil }
         }
     }
 
-    func set(refused lines: [String]) { state.withLock { $0.refused = lines } }
-
-    func set(problems: [WorkerState.Problem]) { state.withLock { $0.problems = problems } }
-
-    func set(retrying: Int, dead: Int) { state.withLock { $0.letters = (retrying, dead) } }
-
-    /// An operator's word counts more than what was stored before.
-    func set(order isHeld: Bool) { state.withLock { $0.order = isHeld } }
-
-    func read(records count: Int) {
-        records.increment(by: count)
-        state.withLock { $0.records += count }
+    /// So many rules are served now.
+    func set(rules count: Int) {
+        state.withLock { $0.rules = WorkerStatus.Rules(count: count, loadedAt: .now, refused: []) }
     }
 
-    func delivers() {
-        batches.increment()
-        state.withLock { $0.batches += 1 }
-    }
-
-    func replays(_ count: Int = 1) {
-        replays.increment(by: count)
-        state.withLock { $0.replays += count }
-    }
+    /// Newer ones are refused, for these reasons.
+    func set(refused lines: [String]) { state.withLock { $0.rules.refused = lines } }
 
     // MARK: What is known
 
-    var order: Bool? { state.withLock { $0.order } }
-
     var current: (state: WorkerStatus.State, reason: String?) { state.withLock { ($0.state, $0.reason) } }
 
-    var refused: [String] { state.withLock { $0.refused } }
-
-    var degraded: [WorkerStatus.Fault] {
-        state.withLock { $0.problems }.map { problem in
-            WorkerStatus.Fault(
-                table: problem.table, reason: problem.reason, command: problem.command,
-                losesChanges: problem.losesChanges)
-        }
-    }
-
-    var letters: (retrying: Int, dead: Int) { state.withLock { $0.letters } }
-
-    var totals: TargetReport.Totals {
-        state.withLock { state in
-            var totals = TargetReport.Totals()
-            totals.batches = state.batches
-            totals.records = state.records
-            totals.replays = state.replays
-            return totals
-        }
-    }
+    var rules: WorkerStatus.Rules { state.withLock { $0.rules } }
 }

@@ -40,6 +40,8 @@ public struct ChangeEvent: Sendable, Codable {
     public var id: Int
     /// When it was written.
     public var at: Date
+    /// The target that it was served to.
+    public var target: String
     /// Its table.
     public var table: String
     /// `insert`, `update`, `delete`, or `anyRow`.
@@ -58,6 +60,7 @@ public struct ChangeEvent: Sendable, Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(id, forKey: .id)
         try container.encode(at, forKey: .at)
+        try container.encode(target, forKey: .target)
         try container.encode(table, forKey: .table)
         try container.encode(kind, forKey: .kind)
         try container.encode(rules, forKey: .rules)

@@ -48,21 +48,25 @@ public final class RecentChanges: Sendable {
         }
     }
 
-    /// A batch begins to be delivered. Gives what is to be told when that is done.
-    func begin(_ batch: Batch, _ planner: Planner, table: (Int32) -> String) -> BatchOutcome? {
+    /// A batch begins to be delivered to a target. Gives what is to be told when that is done.
+    ///
+    /// - Parameter table: What people call the table of a capture; nil: the target has no rule about it.
+    func begin(_ batch: Batch, _ planner: Planner, target: String, table: (Int32) -> String?) -> BatchOutcome? {
         guard limit > 0 else { return nil }
-        let changes = batch.replayed.isEmpty ? batch.changes : batch.changes + batch.replayed.values.joined()
+        let replayed = batch.replayed.filter { $0.key.target ?? target == target }
+        let captures = Set((batch.changes + replayed.values.joined()).map(\.capture))
+        let tables = Dictionary(captures.compactMap { capture in table(capture).map { (capture, $0) } }) { $1 }
+        let changes = (batch.changes + replayed.values.joined()).filter { tables[$0.capture] != nil }
         let outcome = BatchOutcome(count: changes.count)
         let shown = changes.suffix(limit)
         let at = batch.writtenAt.last
-        let tables = Dictionary(Set(shown.map(\.capture)).map { ($0, table($0)) }) { $1 }
         state.withLock { state in
             for change in shown {
                 state.lastID += 1
                 state.changes.append(
                     Trace(
-                        id: state.lastID, at: at, table: tables[change.capture] ?? "", change: change,
-                        planner: planner, outcome: outcome))
+                        id: state.lastID, at: at, target: target, table: tables[change.capture] ?? "",
+                        change: change, planner: planner, outcome: outcome))
             }
             state.changes.removeFirst(max(0, state.changes.count - limit))
         }

@@ -58,6 +58,8 @@ public struct TargetReport: Sendable, Codable {
     public var reason: String?
     /// Whether an operator has it left alone.
     public var isHeld: Bool
+    /// Whether the outbox did not keep all that it needs, and not all of its rules' rows have counted as changed since.
+    public var needsResync = false
     /// Seconds since the oldest change that is not served yet was committed; 0: there is none.
     public var lagSeconds: Double
     /// The longest that a change took which was served within the last second or so, from its commit; 0: none was.
@@ -83,6 +85,7 @@ public struct TargetReport: Sendable, Codable {
         try container.encode(state, forKey: .state)
         try container.encode(reason, forKey: .reason)
         try container.encode(isHeld, forKey: .isHeld)
+        try container.encode(needsResync, forKey: .needsResync)
         try container.encode(lagSeconds, forKey: .lagSeconds)
         try container.encode(slowestSeconds, forKey: .slowestSeconds)
         try container.encode(backlog, forKey: .backlog)

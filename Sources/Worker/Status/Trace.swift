@@ -6,6 +6,7 @@ import Rules
 struct Trace: Sendable {
     let id: Int
     let at: ServerTime?
+    let target: String
     let table: String
     let change: Change
     let planner: Planner
@@ -45,9 +46,10 @@ struct Trace: Sendable {
         }
         let outcome = outcome.current
         return ChangeEvent(
-            id: id, at: Date(timeIntervalSince1970: at?.unixSeconds ?? 0), table: table, kind: "\(change.kind)",
-            rules: effects.sorted { $0.key < $1.key }.map(\.value), state: outcome.state,
-            failures: outcome.failures, lagMilliseconds: outcome.lag.map { $0 / .milliseconds(1) })
+            id: id, at: Date(timeIntervalSince1970: at?.unixSeconds ?? 0), target: target, table: table,
+            kind: "\(change.kind)", rules: effects.sorted { $0.key < $1.key }.map(\.value),
+            state: outcome.state, failures: outcome.failures, lagMilliseconds: outcome.lag.map { $0 / .milliseconds(1) }
+        )
     }
 }
 

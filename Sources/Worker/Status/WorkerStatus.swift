@@ -25,7 +25,7 @@ public struct WorkerStatus: Sendable, Codable {
     }
 
     /// Something that doesn't work as it is to.
-    public struct Fault: Sendable, Codable {
+    public struct Fault: Sendable, Codable, Equatable {
         /// The table.
         public var table: String
         /// What is wrong and what to do, on one line.

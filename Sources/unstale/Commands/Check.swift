@@ -43,7 +43,9 @@ struct Test: AsyncParsableCommand {
     @OptionGroup var options: SettingsOptions
 
     func run() async throws {
-        let outcomes = try Settings(options).rules().runTests()
+        let settings = try Settings(options)
+        // The targets are elsewhere, perhaps.
+        let outcomes = try settings.rules(checksTargets: settings.file != nil).runTests()
         for outcome in outcomes where !outcome.passed {
             printError("\(outcome.location): failed: \(outcome.name)")
             for key in outcome.missing { printError("    missing: \(key)") }

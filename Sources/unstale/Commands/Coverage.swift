@@ -15,6 +15,7 @@ struct Coverage: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: SettingsOptions
+    @OptionGroup var which: TargetOption
 
     @Option(help: ArgumentHelp("Keys to look at, at most; default: 10000.", valueName: "number"))
     var sample: Int?
@@ -33,13 +34,13 @@ struct Coverage: AsyncParsableCommand {
     func run() async throws {
         let settings = try Settings(options)
         let rules = try settings.rules()
-        let url = try settings.redis()
+        let target = try settings.target(named: which.target)
         let postgres = try await PostgresConnection.connect(settings.postgres())
         var report = CoverageReport()
         try await examineTables(rules, postgres, &report)
-        let redis = try await RedisConnections.connect(to: url)
+        let redis = try await RedisConnections.connect(to: target.url)
         defer { redis.close() }
-        try await examineKeys(rules, redis, &report)
+        try await examineKeys(rules.rules.filter { $0.concerns(target: target.name) }, redis, &report)
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -68,7 +69,7 @@ struct Coverage: AsyncParsableCommand {
     }
 
     private func examineKeys(
-        _ rules: RuleSet, _ connections: RedisConnections, _ report: inout CoverageReport
+        _ rules: [Rule], _ connections: RedisConnections, _ report: inout CoverageReport
     ) async throws {
         let limit = all ? Int.max : sample ?? 10_000
         var total: Int? = 0
@@ -76,7 +77,7 @@ struct Coverage: AsyncParsableCommand {
             let count = try await connection.keyCount()
             total = total.flatMap { total in count.map { total + $0 } }
         }
-        var coverage = KeyCoverage(rules.rules)
+        var coverage = KeyCoverage(rules)
         var isSample = false
         var bar = ProgressBar("looking at keys")
         defer { bar.erase() }

@@ -12,15 +12,16 @@ struct DeadLettersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lists them, those that are still tried included.")
         @OptionGroup var options: SettingsOptions
+        @Option(help: ArgumentHelp("Only those of this target.", valueName: "name")) var target: String?
 
         func run() async throws {
-            let letters = try await open(options).all()
+            let letters = try await open(options).all().filter { target == nil || $0.target == target }
+            let hasSeveral = try Settings(options).targets().count > 1
             guard !letters.isEmpty else { return print("no dead letters") }
             for letter in letters {
                 let state = letter.nextAttemptAt.map { "tried again at \($0)" } ?? "dead"
-                print(
-                    "\(letter.id)\t\(letter.rule)\t\(state)\t\(letter.attempts) attempts\t\(escaped(letter.error))"
-                )
+                let rule = letter.rule + (hasSeveral ? " at \(letter.target)" : "")
+                print("\(letter.id)\t\(rule)\t\(state)\t\(letter.attempts) attempts\t\(escaped(letter.error))")
             }
         }
     }

@@ -10,6 +10,7 @@ struct Explain: AsyncParsableCommand {
         abstract: "Says which keys a statement would delete, or which rules can make a key stale.")
 
     @OptionGroup var options: SettingsOptions
+    @OptionGroup var which: TargetOption
 
     @Option(help: "A statement: it is run in a transaction that is rolled back.")
     var sql: String?
@@ -19,6 +20,7 @@ struct Explain: AsyncParsableCommand {
 
     func validate() throws {
         guard (sql == nil) != (key == nil) else { throw ValidationError("give either --sql or --key") }
+        guard key == nil || which.target == nil else { throw ValidationError("--target goes with --sql") }
     }
 
     func run() async throws {
@@ -47,6 +49,7 @@ struct Explain: AsyncParsableCommand {
                 "    "
                     + (columns.isEmpty
                         ? "an update of any column" : "an update of \(columns.joined(separator: ", "))"))
+            if !rule.targets.isEmpty { print("    at \(rule.targets.map(\.value).joined(separator: ", "))") }
             if let predicate = rule.predicate { print("    where \(escaped(predicate.sql))") }
             for binding in match.bindings {
                 print("    \(binding.placeholder.column.name) = \(escaped(binding.value))")
@@ -57,7 +60,7 @@ struct Explain: AsyncParsableCommand {
     // MARK: A statement
 
     private func explain(sql: String, _ rules: RuleSet, _ settings: Settings) async throws {
-        let url = try settings.redis()
+        let target = try settings.target(named: which.target)
         let connection = try await PostgresConnection.connect(settings.postgres())
         let capture = try await CaptureState.read(rules.rules, listening: settings.listening(), connection)
         for problem in capture.problems { printError("unstale: degraded: \(problem.reason)") }
@@ -69,7 +72,7 @@ struct Explain: AsyncParsableCommand {
         let affected = try await affectedRows(sql, connection)
         let batch = try await Outbox(connection: connection).readOwnTransaction()
         var explanations: [(rule: Rule, plan: Plan)] = []
-        for rule in rules.rules {
+        for rule in rules.rules where rule.concerns(target: target.name) {
             let planner = Planner(rules: [rule], manifests: capture.manifests)
             var plan = planner.plan(batch.changes)
             // In this very transaction, lookups see what the statement did.
@@ -85,7 +88,7 @@ struct Explain: AsyncParsableCommand {
         try await connection.script("ROLLBACK", doing: doing)
         print("\(affected) rows affected, \(batch.changes.count) changes captured; rolled back")
         guard !explanations.isEmpty else { return print("no rule fires") }
-        try await ExplainedKeys.with(url) { keys in
+        try await ExplainedKeys.with(target.url) { keys in
             for (rule, plan) in explanations {
                 print("\(rule.name.value) (\(rule.location))")
                 for planned in plan.keys {

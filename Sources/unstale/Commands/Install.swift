@@ -25,7 +25,8 @@ struct Install: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try Settings(options, capture.flags)
-        let rules = try settings.rules()
+        // Triggers record for all targets alike.
+        let rules = try settings.rules(checksTargets: false)
         let captureSettings = try settings.capture()
         let role = settings.text("worker.role")
         let lockTimeout = try settings.lockTimeout()

@@ -9,7 +9,8 @@ struct ReplayCommand: AsyncParsableCommand {
         abstract: "Has the worker serve changes once more, or count all rows of a table as changed.",
         discussion: """
             For a Redis that lost deletes, or entries that were filled by mistake. Records are kept for the replay
-            window (15 minutes, unless the capture was installed with another); of what is older, --table brings all.
+            window (15 minutes, unless the capture was installed with another); of what is older, --table and --all bring
+            all. A target that needs a resync has it by --all.
             """)
 
     @OptionGroup var options: SettingsOptions
@@ -20,6 +21,9 @@ struct ReplayCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("All rows of a table; with --since: only its changes.", valueName: "name"))
     var table: String?
 
+    @Flag(help: "All rows of every table that rules are about.")
+    var all = false
+
     @Option(help: ArgumentHelp("Only what this rule asks for.", valueName: "name"))
     var rule: String?
 
@@ -27,7 +31,10 @@ struct ReplayCommand: AsyncParsableCommand {
     var target: String?
 
     func validate() throws {
-        guard since != nil || table != nil else { throw ValidationError("give --since or --table") }
+        guard all || since != nil || table != nil else { throw ValidationError("give --since or --table, or --all") }
+        guard !all || since == nil && table == nil && rule == nil else {
+            throw ValidationError("--all goes with nothing but --target")
+        }
     }
 
     func run() async throws {
@@ -41,11 +48,16 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         let table = try table.map { name throws(Failure) in try self.table(name, rules) }
         let names = rules.rules.map(\.name.value)
-        if let rule, !names.contains(rule) { throw Failure(.badSettings, unknown("rule", rule, names)) }
+        if let rule, !names.contains(rule) { throw Failure(.badSettings, unknown("rule", rule, among: names)) }
         let connection = try await PostgresConnection.connect(settings.postgres())
-        let targets = try await connection.query("SELECT name FROM unstale.targets", doing: "reading the targets")
-        let known = targets.compactMap { $0.text(0) }
-        if let target, !known.contains(target) { throw Failure(.badSettings, unknown("target", target, known)) }
+        if let target {
+            let served = try await connection.query("SELECT name FROM unstale.targets", doing: "reading the targets")
+            // One that was never served needs no replay, and one that is configured no more gets none.
+            let known = served.compactMap { $0.text(0) } + (try settings.targets().map(\.name))
+            guard known.contains(target) else {
+                throw Failure(.badSettings, unknown("target", target, among: known))
+            }
+        }
         let scope = Replay.Scope(rule: rule, target: target)
         let replay = Replay(connection: connection)
         let count =
@@ -54,12 +66,18 @@ struct ReplayCommand: AsyncParsableCommand {
             } else if let table {
                 try await replay.everything(in: table, for: scope)
             } else {
-                0
+                try await replay.everything(inAll: tables(rules), for: scope)
             }
-        guard count > 0 || window != nil else {
+        guard count > 0 || table == nil || window != nil else {
             throw Failure(.failure, "table \(self.table ?? "") is not captured: run 'unstale install'")
         }
         print("replayed: \(count) record\(count == 1 ? "" : "s")")
+    }
+
+    /// The tables of the rules that concern the target, each once.
+    private func tables(_ rules: RuleSet) -> [TableName] {
+        let concerned = rules.rules.filter { rule in target.map { rule.concerns(target: $0) } ?? true }
+        return Set(concerned.map(\.table.value)).sorted { $0.description < $1.description }
     }
 
     /// A table that some rule names, with or without its schema.
@@ -68,13 +86,8 @@ struct ReplayCommand: AsyncParsableCommand {
         let found = tables.first { $0.description == name } ?? tables.first { $0.description == "public." + name }
         guard let found else {
             let known = tables.map(\.description) + tables.filter { $0.schema == "public" }.map(\.name)
-            throw Failure(.badSettings, unknown("table", name, known.sorted()))
+            throw Failure(.badSettings, unknown("table", name, among: known.sorted()))
         }
         return found
-    }
-
-    private func unknown(_ what: String, _ name: String, _ known: [String]) -> String {
-        let question = known.nearest(to: name).map { "; did you mean '\($0)'?" } ?? ""
-        return "there is no \(what) '\(escaped(name))'\(question)"
     }
 }

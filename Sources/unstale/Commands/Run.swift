@@ -59,14 +59,13 @@ struct Run: AsyncParsableCommand {
         if admin != nil { metrics.bootstrap() }
         var worker = WorkerSettings(postgres: try settings.postgres())
         worker.gracePeriod = try settings.duration("grace.period", default: worker.gracePeriod)
-        worker.retry.attempts = try settings.number("attempts", default: worker.retry.attempts)
         worker.pace = try settings.duration("pace", default: worker.pace)
         worker.captureCheckInterval = try settings.duration(
             "check.interval", default: worker.captureCheckInterval)
         worker.listen = try settings.listen()
+        worker.outboxLimit = try settings.size("outbox.limit", default: worker.outboxLimit)
         worker.recentChanges = admin == nil ? 0 : 300
-        let redis = try settings.redis()
-        let target = TargetOptions(fencesAll: try settings.truth("fence"))
+        let targets = try settings.targets()
         let (captureSettings, lockTimeout) = (try settings.capture(), try settings.lockTimeout())
         if install {
             let connection = try await PostgresConnection.connect(worker.postgres)
@@ -78,10 +77,9 @@ struct Run: AsyncParsableCommand {
             "Starting",
             metadata: [
                 "version": "\(Unstale.configuration.version)", "rules": "\(rules.rules.count)",
-                "files": "\(Self.files(of: rules))", "redis": "\(redis)",
+                "files": "\(Self.files(of: rules))", "redis": "\(targets.map { "\($0.url)" }.joined(separator: ", "))",
             ])
-        let service = Worker(
-            rules: rules.rules, settings: worker, redis: redis, targetOptions: target, logger: logger)
+        let service = Worker(rules: rules.rules, settings: worker, targets: targets, logger: logger)
         let reload = RulesReload(
             settings: settings, worker: service, watches: try settings.truth("watch"), logger: logger)
         // In the opposite order they are told to stop.

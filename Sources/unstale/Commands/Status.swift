@@ -13,6 +13,9 @@ struct Status: AsyncParsableCommand {
 
     @OptionGroup var options: SettingsOptions
 
+    @Option(help: ArgumentHelp("Only this target.", valueName: "name"))
+    var target: String?
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -21,6 +24,8 @@ struct Status: AsyncParsableCommand {
         var workerIsRunning: Bool
         var degraded: [String]
         var targets: [TargetStatus]
+        /// Targets that are in the database and not in the settings.
+        var unknownTargets: [String]
     }
 
     func run() async throws {
@@ -29,13 +34,18 @@ struct Status: AsyncParsableCommand {
         let connection = try await PostgresConnection.connect(settings.postgres())
         let capture = try await CaptureState.read(rules.rules, listening: settings.listening(), connection)
         let isRunning = try await Leadership.isTaken(connection)
-        let targets = try await TargetStatus.all(connection)
+        let all = try await TargetStatus.all(connection)
+        let configured = try settings.targets().map(\.name)
+        if let target, !(configured + all.map(\.target)).contains(target) {
+            throw Failure(.badSettings, unknown("target", target, among: configured + all.map(\.target)))
+        }
+        let targets = all.filter { target == nil || $0.target == target }
         let report = Report(
             workerIsRunning: isRunning,
             // What the database shows now, and what only the running worker has seen.
             degraded: Set(capture.problems.map(\.reason) + (isRunning ? targets.flatMap(\.degraded) : []))
                 .sorted(),
-            targets: targets)
+            targets: targets, unknownTargets: targets.map(\.target).filter { !configured.contains($0) })
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -79,6 +89,14 @@ struct Status: AsyncParsableCommand {
 
     /// What a worker stored last says nothing once it has gone.
     private func state(of target: TargetStatus, _ report: Report) -> String {
+        if report.unknownTargets.contains(target.target) {
+            return
+                "unknown: it is not in the settings; 'unstale targets forget \(escaped(target.target))' ends keeping "
+                + "changes for it"
+        }
+        if target.needsResync {
+            return "needs a resync: it begins once the target can be reached, or 'unstale replay --all' orders it"
+        }
         guard report.workerIsRunning else { return "not served" }
         return target.pausedReason.map { "paused: \(escaped($0))" } ?? "connected"
     }

@@ -12,6 +12,9 @@ struct Tail: AsyncParsableCommand {
 
     @OptionGroup var options: SettingsOptions
 
+    @Option(help: ArgumentHelp("Only what is served to this target.", valueName: "name"))
+    var target: String?
+
     @Flag(help: "Print a JSON object a line.")
     var json = false
 
@@ -39,7 +42,7 @@ struct Tail: AsyncParsableCommand {
         configuration.connectionPool.retryConnectionEstablishment = false
         let client = HTTPClient(eventLoopGroup: .singletonMultiThreadedEventLoopGroup, configuration: configuration)
         let tail = ChangeTail(
-            client: client, url: url, token: try settings.adminTokenText(), isJSON: json,
+            client: client, url: url, token: try settings.adminTokenText(), isJSON: json, target: target,
             line: ChangeLine(hasColours: StandardOutput.hasColours(ProcessInfo.processInfo.environment)))
         do {
             try await tail.run()

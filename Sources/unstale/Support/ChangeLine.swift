@@ -13,9 +13,10 @@ struct ChangeLine {
         let time = change.at.formatted(
             Date.ISO8601FormatStyle(includingFractionalSeconds: true).time(includingFractionalSeconds: true))
         let rules = change.rules.map(text).joined(separator: "; ")
+        let place = change.target == "default" ? "" : "at \(change.target): "
         let parts = [
             paint(time, .dim), paint("\(escaped(change.table)) \(change.kind)", .bold),
-            rules.isEmpty ? "no rule" : rules, outcome(change),
+            place + (rules.isEmpty ? "no rule" : rules), outcome(change),
         ]
         return parts.joined(separator: "  ")
     }

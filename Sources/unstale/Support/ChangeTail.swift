@@ -11,6 +11,8 @@ struct ChangeTail: Sendable {
     let url: String
     let token: String?
     let isJSON: Bool
+    /// The only target whose changes are shown; nil: all.
+    let target: String?
     let line: ChangeLine
 
     /// Goes on until stdout is closed. A worker that isn't there at first is an error; later it is waited for.
@@ -102,9 +104,11 @@ struct ChangeTail: Sendable {
     private func show(_ event: EventLines.Event) throws {
         switch event.name {
         case "change":
-            guard !isJSON else { return try StandardOutput.write(event.data) }
-            guard let change = try? Self.decoder.decode(ChangeEvent.self, from: Data(event.data.utf8)) else { return }
-            try StandardOutput.write(line.text(change))
+            guard !isJSON || target != nil else { return try StandardOutput.write(event.data) }
+            guard let change = try? Self.decoder.decode(ChangeEvent.self, from: Data(event.data.utf8)),
+                target == nil || change.target == target
+            else { return }
+            try StandardOutput.write(isJSON ? event.data : line.text(change))
         case "skipped":
             struct Skipped: Codable { var count: Int }
             guard let skipped = try? Self.decoder.decode(Skipped.self, from: Data(event.data.utf8)) else { return }

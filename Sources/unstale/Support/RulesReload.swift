@@ -55,7 +55,9 @@ struct RulesReload: Service, CustomStringConvertible {
                 "The new rules are refused, the old ones go on",
                 metadata: ["reason": "\(reasons.joined(separator: "; "))"])
             worker.refuse(reasons)
-        } catch {}
+        } catch {
+            // The settings were read before, and haven't changed since.
+        }
     }
 
     /// Whether the rules fit the database; where it can't be asked now, the worker will.

@@ -13,7 +13,8 @@ struct Settings {
     static let names = [
         "admin", "admin.hosts", "admin.token.file", "always", "attempts", "check.interval", "database.url", "fence",
         "grace.period", "lock.timeout", "log.format",
-        "log.level", "pace", "redis.url", "replay.window", "row.limit", "rules", "wake", "watch", "worker.role",
+        "log.level", "outbox.limit", "pace", "redis.url", "replay.window", "row.limit", "rules", "wake", "watch",
+        "worker.role",
     ]
 
     /// The lists of the `--config` file that have a form of their own.
@@ -62,6 +63,15 @@ struct Settings {
         return number
     }
 
+    /// A size as the rules write them: 512KiB, 1GiB.
+    func size(_ key: String, default value: Int) throws(Failure) -> Int {
+        guard let text = text(key) else { return value }
+        guard let size = parseSize(text) else {
+            throw Failure(.badSettings, "\(key): '\(text)' is no size such as 512MiB or 1GiB")
+        }
+        return size
+    }
+
     /// A duration as the rules write them: 250ms, 5s, 15m.
     func duration(_ key: String, default value: Duration) throws(Failure) -> Duration {
         guard let text = text(key) else { return value }
@@ -108,23 +118,18 @@ struct Settings {
             }
     }
 
-    /// Whether a Redis was named at all.
-    var hasRedis: Bool { text("redis.url") != nil }
-
-    /// Where the target is.
-    func redis() throws(Failure) -> RedisURL {
-        do {
-            return try RedisURL(text("redis.url") ?? "redis://127.0.0.1:6379")
-        } catch {
-            throw Failure(.badSettings, "redis.url: \(error)")
-        }
-    }
-
     /// Where the rules are.
     var rulesPath: String { text("rules") ?? "rules" }
 
     /// The rules.
-    func rules() throws(RulesError) -> RuleSet { try RuleSet.load([rulesPath]) }
+    ///
+    /// - Parameter checksTargets: Whether each target that they name has to be there.
+    func rules(checksTargets: Bool = true) throws -> RuleSet {
+        let rules = try RuleSet.load([rulesPath])
+        let mistakes = checksTargets ? rules.validate(targets: try targets().map(\.name)) : []
+        guard mistakes.isEmpty else { throw RulesError(diagnostics: mistakes) }
+        return rules
+    }
 
     /// What install needs to know.
     func capture() throws(Failure) -> CaptureSettings {

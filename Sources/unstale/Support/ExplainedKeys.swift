@@ -24,6 +24,7 @@ struct ExplainedKeys {
 
     /// How many keys are filed under a tag, in words.
     func filed(under tag: Key) async throws -> String {
+        guard let connection = connections[tag.bytes] else { return "nobody has its slot" }
         switch try await connection.send(RedisCommand("SCARD", [tag.bytes]), deadline: .seconds(5)) {
         case .integer(let count): return "\(count) keys are filed under it"
         case .error(let error): return escaped(error.text)

@@ -29,7 +29,7 @@ class AsyncCache(Reader):
 
     async def delete(self, *keys: Key) -> None:
         """`Cache.delete`."""
-        await self._pipeline(invalidation(keys))
+        await self._pipeline(invalidation(keys, self._in_cluster))
 
     async def _call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await function(*args, **kwargs)

@@ -47,8 +47,21 @@ def as_bytes(text: Any, what: str) -> bytes:
     raise TypeError(f"{what} must be bytes or str, not {type(text).__name__}")
 
 
-def fence_of(key: bytes) -> bytes:
-    return b"unstale:fence:" + key
+def beside(prefix: bytes, key: bytes, in_cluster: bool) -> bytes:
+    """What a key of ours is called that goes with a key. In a Cluster it is in the same slot: a key that has no hash tag
+    becomes one."""
+    if not in_cluster or has_hash_tag(key):
+        return prefix + key
+    return prefix + b"{" + key + b"}"
+
+
+def has_hash_tag(key: bytes) -> bool:
+    start = key.find(b"{")
+    return start >= 0 and key.find(b"}", start) > start + 1
+
+
+def fence_of(key: bytes, in_cluster: bool) -> bytes:
+    return beside(b"unstale:fence:", key, in_cluster)
 
 
 def lifetime_ms(ttl: float, jitter: float, rng: Any) -> int:
@@ -64,22 +77,24 @@ def pauses(rng: Any) -> Iterator[float]:
         pause = min(pause * 1.5, 0.05)
 
 
-def invalidation(keys: Tuple[Key, ...]) -> List[Command]:
+def invalidation(keys: Tuple[Key, ...], in_cluster: bool) -> List[Command]:
     commands: List[Command] = []
     for key in (as_bytes(key, "a key") for key in keys):
-        commands += [("SET", fence_of(key), new_token(), "PX", FENCE_MS), ("UNLINK", key)]
+        commands += [("SET", fence_of(key, in_cluster), new_token(), "PX", FENCE_MS), ("UNLINK", key)]
     return commands
 
 
 class Fill:
     """One reader's way from a miss to a stored value: what it asks Redis, and what it knows by then."""
 
-    def __init__(self, key: bytes, lock: Optional[float], lifetime: int, tags: Iterable[Key] = ()) -> None:
+    def __init__(
+        self, key: bytes, lock: Optional[float], lifetime: int, tags: Iterable[Key] = (), in_cluster: bool = False
+    ) -> None:
         self.key = key
         self.lifetime = lifetime  # of the value, in ms
         self.tags = [as_bytes(tag, "a tag") for tag in tags]
-        self.fence = fence_of(key)
-        self.lock = b"unstale:lock:" + key
+        self.fence = fence_of(key, in_cluster)
+        self.lock = beside(b"unstale:lock:", key, in_cluster)
         self.patience = max(0.0, lock or 0.0)
         self.own = new_token()
         self.token: Optional[bytes] = None  # the fence's; without one nothing is stored

@@ -9,7 +9,9 @@ import random
 import time
 from typing import Any, Awaitable, Callable, Coroutine, Iterable, List, Optional, TypeVar
 
+from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.client import NEVER_DECODE
+from redis.cluster import RedisCluster
 from redis.exceptions import RedisClusterException, RedisError
 
 from ._protocol import RELEASE, STORE, Command, Fill, Key, as_bytes, lifetime_ms, pauses
@@ -39,6 +41,7 @@ class Reader:
         if inspect.iscoroutinefunction(redis_client.execute_command) != self.is_async:
             raise TypeError("Cache takes a client of redis, AsyncCache one of redis.asyncio")
         self._client = redis_client
+        self._in_cluster = isinstance(redis_client, (RedisCluster, AsyncRedisCluster))
         self._max_bytes = max_bytes
         self._rng = rng
         self._clock = clock
@@ -64,7 +67,7 @@ class Reader:
         lock: Optional[float],
         tags: Iterable[Key],
     ) -> Optional[bytes]:
-        fill = Fill(as_bytes(key, "a key"), lock, lifetime_ms(ttl, jitter, self._rng), tags)
+        fill = Fill(as_bytes(key, "a key"), lock, lifetime_ms(ttl, jitter, self._rng), tags, self._in_cluster)
         try:
             value = await self._call(self._client.execute_command, "GET", fill.key, **RAW)
         except REDIS_ERRORS as error:

@@ -39,7 +39,7 @@ class Cache(Reader):
 
         Raises what redis-py raises, since the keys may then still be there.
         """
-        _finish(self._pipeline(invalidation(keys)))
+        _finish(self._pipeline(invalidation(keys, self._in_cluster)))
 
     async def _call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)

@@ -91,8 +91,11 @@ class Patterns:
         self.config.flush()
         return self.bench.start("unstale", "--config", self.config.name)
 
-    def sweep(self, rows):
-        """Seconds from the commit that makes the rows' patterns stale until the last of their keys is gone."""
+    def sweep(self, rows, pause=0.0002):
+        """Seconds from the commit that makes the rows' patterns stale until the last of their keys is gone.
+
+        Looks at how many keys are left, and rests for `pause` seconds: Redis and the worker need the cores more.
+        """
         keys = [key for row in rows for key in self.keys_of(row)]
         left = self.cache.dbsize() - len(keys)
         with psycopg.connect(self.bench.servers.database_url, autocommit=True) as connection:
@@ -101,7 +104,7 @@ class Patterns:
         while self.cache.dbsize() > left:
             if time.perf_counter() - committed > PATIENCE:
                 sys.exit(f"{self.cache.dbsize() - left} keys are still there after {PATIENCE} s")
-            time.sleep(0.0002)  # Redis and the worker need the cores more
+            time.sleep(pause)  # until it looks again; PATIENCE is the deadline
         seconds = time.perf_counter() - committed
         if self.cache.exists(*keys):
             sys.exit("other keys are gone than those that the patterns match")
@@ -185,7 +188,7 @@ class Patterns:
                     if name == "without":
                         time.sleep(0.1)  # until the end of the measurement
                     else:
-                        self.sweep(range(5000 + passes, 5001 + passes))
+                        self.sweep([5000 + passes], pause=0.1)
                         passes += 1
                 results.setdefault(name, []).append(client.stop())
             stop(process)

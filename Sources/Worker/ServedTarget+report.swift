@@ -26,7 +26,7 @@ extension ServedTarget {
             reason: monitor.pausedReason, isHeld: target.isHeld, needsResync: resync.current.phase != .none,
             lagSeconds: lag / .seconds(1), slowestSeconds: freshness.slowest / .seconds(1), backlog: backlog,
             retrying: letters.retrying, deadLetters: letters.dead, totals: totals, rules: lines,
-            rewarms: generation.rewarmer.statistics)
+            rewarms: generation.rewarmer.statistics, index: sweeper.indexStatus)
     }
 }
 

@@ -66,6 +66,7 @@ extension Serving {
         state.isHeld = served.target.isHeld ? true : nil
         let rewarms = generation.rewarmer.statistics
         state.rewarms = rewarms == RewarmStatistics() ? nil : rewarms
+        state.index = served.sweeper.indexStatus?.summary
         return Ledger.Entry(
             cursor: window.acknowledged.snapshot, cluster: start.cluster, server: server, state: state.json)
     }

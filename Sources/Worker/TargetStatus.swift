@@ -21,6 +21,8 @@ public struct TargetStatus: Codable, Sendable {
     public var deadLetters: Int
     /// What became of entries that were to be re-warmed, since the worker was started; nil: there was none.
     public var rewarms: RewarmStatistics?
+    /// How the index of its keys stands, in words; nil: it has none.
+    public var index: String?
     /// Whether the outbox did not keep all that it needs, and not all of its rules' rows have counted as changed since.
     public var needsResync: Bool
     /// When the worker stored this last.
@@ -55,7 +57,8 @@ public struct TargetStatus: Codable, Sendable {
                 pausedReason: row.text(4),
                 degraded: state.problems.filter(\.isFailure).map(\.reason),
                 retrying: row.int(5) ?? 0, deadLetters: row.int(6) ?? 0,
-                rewarms: state.rewarms, needsResync: row.bool(10), updatedAt: row.text(7) ?? "", worker: row.text(8))
+                rewarms: state.rewarms, index: state.index, needsResync: row.bool(10), updatedAt: row.text(7) ?? "",
+                worker: row.text(8))
         }
     }
 }

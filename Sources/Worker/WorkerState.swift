@@ -30,6 +30,8 @@ public struct WorkerState: Codable, Hashable, Sendable {
     public var rules: String?
     /// What became of entries that were to be re-warmed, since that worker was started; nil: none was.
     public var rewarms: RewarmStatistics?
+    /// How the index of the target's keys stands, in words; nil: it has none.
+    public var index: String?
     /// Whether an operator has the target left alone; nil: no.
     public var isHeld: Bool?
     /// The worker: host and process.

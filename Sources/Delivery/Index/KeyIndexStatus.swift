@@ -41,4 +41,7 @@ public struct KeyIndexStatus: Hashable, Sendable, Codable {
     }
 
     init(_ state: State) { self.state = state }
+
+    /// Its state and the reason in words, without figures that change all the time.
+    public var summary: String { reason.map { "\(state.rawValue): \($0)" } ?? state.rawValue }
 }

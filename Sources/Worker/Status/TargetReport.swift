@@ -76,6 +76,8 @@ public struct TargetReport: Sendable, Codable {
     public var rules: [RuleReport]
     /// What became of entries that were to be re-warmed.
     public var rewarms: RewarmStatistics
+    /// How the index of its keys stands; nil: it has none.
+    public var index: KeyIndexStatus?
 
     /// As JSON; what is nil is null there, and not left out.
     public func encode(to encoder: any Encoder) throws {
@@ -94,5 +96,6 @@ public struct TargetReport: Sendable, Codable {
         try container.encode(totals, forKey: .totals)
         try container.encode(rules, forKey: .rules)
         try container.encode(rewarms, forKey: .rewarms)
+        try container.encode(index, forKey: .index)
     }
 }

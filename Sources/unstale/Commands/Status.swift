@@ -73,6 +73,7 @@ struct Status: AsyncParsableCommand {
                     updated: \(target.updatedAt) by \(target.worker ?? "nobody")
                 """)
             if let rewarms = target.rewarms { show(rewarms) }
+            if let index = target.index { print("    index: \(escaped(index))") }
         }
     }
 

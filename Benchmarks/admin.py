@@ -1,6 +1,5 @@
 """What it costs to look on: the admin port, scraped once a second; and an hour under load."""
 
-import multiprocessing
 import socket
 import statistics
 import subprocess
@@ -9,7 +8,7 @@ import threading
 import time
 import urllib.request
 
-from measuring import cpu_seconds, percentile, report, status, stop
+from measuring import Aside, cpu_seconds, percentile, report, status, stop
 from servers import BIN
 
 RULES = """
@@ -27,17 +26,10 @@ rules:
 """
 
 
-class Scraper:
-    """Asks for the metrics and the status once a second, in a process of its own: a thread would hold up who measures."""
+class Scraper(Aside):
+    """Asks for the metrics and the status once a second, and says how long each took."""
 
-    def __init__(self, port):
-        self.port = port
-        self.is_over = multiprocessing.Event()
-        self.results = multiprocessing.SimpleQueue()
-        self.process = multiprocessing.Process(target=self.run, daemon=True)
-        self.process.start()
-
-    def run(self):
+    def measure(self):
         seconds = []
         while not self.is_over.wait(1):
             start = time.perf_counter()
@@ -45,13 +37,6 @@ class Scraper:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
                     answer.read()
             seconds.append(time.perf_counter() - start)
-        self.results.put(seconds)
-
-    def stop(self):
-        """How long each took."""
-        self.is_over.set()
-        seconds = self.results.get()
-        self.process.join()
         return seconds
 
 

@@ -90,8 +90,12 @@ class Bench:
         """A running worker, when it is ready."""
         if contestant == "unstale":
             self.install()
+            environment = dict(self.environment)
+            # Settings with targets have their own URLs.
+            if "--config" in arguments:
+                environment.pop("UNSTALE_REDIS_URL", None)
             process = subprocess.Popen(
-                [self.binary, "run", *arguments], env=self.environment, stderr=subprocess.PIPE, text=True)
+                [self.binary, "run", *arguments], env=environment, stderr=subprocess.PIPE, text=True)
             stream, sign = process.stderr, "Serving"
         else:
             process = subprocess.Popen(

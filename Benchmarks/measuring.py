@@ -1,5 +1,6 @@
 """What a process has used, and figures as they are printed."""
 
+import multiprocessing
 import os
 import statistics
 import sys
@@ -33,3 +34,25 @@ def status(pid, field):
 def stop(process):
     process.terminate()
     process.wait()
+
+
+class Aside:
+    """Measures in a process of its own, for a thread would share Python's lock with whoever measures here: `measure`
+    gives what it has measured, as soon as `is_over` is set."""
+
+    def __init__(self, port):
+        self.port = port
+        self.is_over = multiprocessing.Event()
+        self.results = multiprocessing.SimpleQueue()
+        self.process = multiprocessing.Process(target=self.run, daemon=True)
+        self.process.start()
+
+    def run(self):
+        self.results.put(self.measure())
+
+    def stop(self):
+        """What it has measured."""
+        self.is_over.set()
+        results = self.results.get()
+        self.process.join()
+        return results

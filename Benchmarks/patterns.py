@@ -1,16 +1,13 @@
 """Measures what patterns cost: a pass beside SCAN MATCH, a lookup in the index, and what others feel of a paced pass."""
 
-import multiprocessing
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 
 import psycopg
-import redis
 
-from measuring import percentile, report, status, stop
+from measuring import Aside, percentile, report, status, stop
 
 RULES = """
 version: 1
@@ -26,17 +23,10 @@ PATTERNS = 100
 PATIENCE = 120
 
 
-class Foreground:
-    """A client with a GET every millisecond, in a process of its own: a thread would share Python's lock."""
+class Foreground(Aside):
+    """A client with a GET every millisecond; says how long each took, in ms."""
 
-    def __init__(self, port):
-        self.port = port
-        self.is_over = multiprocessing.Event()
-        self.results = multiprocessing.SimpleQueue()
-        self.process = multiprocessing.Process(target=self.run, daemon=True)
-        self.process.start()
-
-    def run(self):
+    def measure(self):
         latencies = []
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -46,13 +36,6 @@ class Foreground:
                 connection.sendall(b"GET foreground\r\n")
                 connection.recv(64)
                 latencies.append((time.perf_counter() - start) * 1000)
-        self.results.put(latencies)
-
-    def stop(self):
-        """How long each took, in ms."""
-        self.is_over.set()
-        latencies = self.results.get()
-        self.process.join()
         return latencies
 
 

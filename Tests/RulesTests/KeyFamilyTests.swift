@@ -42,10 +42,10 @@ import Testing
     @Test func mixedIDs() {
         var random = SeededGenerator()
         var keys = (0..<2000).map { _ in "s:" + hex(8, &random) }
-        keys.append("s:00000001")
+        keys += ["s:00000001", "s:acdaacfb", "s:deadbeef", "s:facade"]
         let found = shapes(keys)
         #expect(found.count <= 2, "seed \(random.seed): \(found)")
-        #expect(found.first?.hasSuffix(" s:{hash}") ?? false || found == ["2001 s:*"], "seed \(random.seed): \(found)")
+        #expect(found.first?.hasSuffix(" s:{hash}") ?? false || found == ["2004 s:*"], "seed \(random.seed): \(found)")
     }
 
     /// Whatever keys come: each is in a family whose pattern matches it, their counts add up, and their order

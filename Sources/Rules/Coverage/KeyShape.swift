@@ -90,6 +90,12 @@ extension KeyShape.Word {
     /// Whether it is a text of its own, and not one of many of a kind.
     var isNamed: Bool { if case .named = self { true } else { false } }
 
+    /// Whether it is a name that a hash could be, one in some thousand.
+    var isLikeAHash: Bool {
+        guard case .named(let text) = self else { return false }
+        return text.count >= 8 && text.allSatisfy(\.isHexDigit)
+    }
+
     /// What a text is that stands for one of very many; nil: perhaps a name.
     private static func variable(_ text: ArraySlice<UInt8>) -> Self? {
         guard let first = text.first else { return nil }

@@ -107,13 +107,14 @@ struct KeyTree: Sendable {
         return limit == 0 || sum(rare) * 3 >= total ? names : rare
     }
 
-    /// Among hashes there are some that have digits alone, and the like.
+    /// Among hashes there are some that have digits alone, or letters alone, and the like.
     private mutating func foldRareKinds(_ steps: [KeyShape.Step], _ limits: Limits) {
         let kinds = steps.filter { [.number, .hash, .token].contains($0.word) }
         // Of equally many the hashes.
         let most = kinds.max { (count(of: $0), $0.word == .hash ? 1 : 0) < (count(of: $1), $1.word == .hash ? 1 : 0) }
         guard let most, most.word != .number else { return }
-        let rare = kinds.filter { $0 != most && count(of: $0) * 8 <= count(of: most) }
+        let lookAlikes = most.word == .hash ? steps.filter(\.word.isLikeAHash) : []
+        let rare = (kinds + lookAlikes).filter { $0 != most && count(of: $0) * 8 <= count(of: most) }
         if !rare.isEmpty { merge(rare, into: most.word, at: Place(most), limits) }
     }
 

@@ -51,8 +51,7 @@ struct TargetSection {
             options.waitReplicas = count
         }
         options.index = fields["index"].flatMap { index($0) }
-        var sweep = SweepOptions()
-        if let share = fields["sweep_share"].flatMap({ self.share($0) }) { sweep.share = share }
+        let sweep = fields["sweep_share"].flatMap { share($0) }.map { SweepOptions(share: $0) } ?? SweepOptions()
         let resync = fields["resync"].flatMap { self.resync($0) } ?? .anyRow
         guard let name, let url else { return nil }
         return TargetSettings(

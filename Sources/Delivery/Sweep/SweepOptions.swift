@@ -4,19 +4,19 @@ public struct SweepOptions: Sendable {
     public var share: Double
     /// What one SCAN should take at most, for Redis does nothing else meanwhile. With a pass that takes a fifth of Redis'
     /// time, that is the latency which one in a hundred of others' commands has on top of its own: with 2 ms their p99 was
-    /// 7 to 10 times what it is without a pass, with 200 µs three times that (Benchmarks/run patterns).
+    /// 7 to 10 times what it is without a pass, with 200 to 250 µs two to three times (Benchmarks/run patterns).
     public var callLimit: Duration
     /// The most patterns in one pass; who comes with more waits for the pass after it.
     public var patternsPerPass: Int
 
     /// Options.
     ///
-    /// - Parameter callLimit: nil: 100 µs, and more where the share is more than a quarter, up to 1.25 ms where it is all.
-    ///   What others lose is how often they meet a SCAN times how long it takes; but whoever gives a pass all of Redis' time
-    ///   wants it over soon, and with 200 µs it took 3.8 times as long as a bare SCAN, for round trips were most of it.
+    /// - Parameter callLimit: nil: 250 µs, and more where the share is nearly all, up to 1.25 ms. What others lose is how often
+    ///   they meet a SCAN times how long it takes; but a limit of 100 µs is lost in the noise of round trips, and made a pass
+    ///   last for minutes, and whoever gives a pass all of Redis' time wants it over soon.
     public init(share: Double = 0.2, callLimit: Duration? = nil, patternsPerPass: Int = 10_000) {
         self.share = share
-        self.callLimit = callLimit ?? max(.microseconds(100), .microseconds(1_250) * share * share)
+        self.callLimit = callLimit ?? max(.microseconds(250), .microseconds(1_250) * share * share)
         self.patternsPerPass = patternsPerPass
     }
 }

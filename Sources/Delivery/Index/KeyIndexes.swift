@@ -50,16 +50,12 @@ final class KeyIndexes: Sendable {
 
     /// Builds it, and keeps it until the task is cancelled. Called once.
     func run() async {
-        await withDiscardingTaskGroup { group in
-            while !Task.isCancelled {
-                let (addresses, version) = target.topology.servers
-                for address in addresses.subtracting(state.withLock { $0.indexes.keys }) {
-                    let index = makeIndex(of: address)
-                    state.withLock { $0.indexes[address] = index }
-                    group.addTask { await self.keep(index, at: address) }
-                }
-                guard (try? await target.topology.waitForChange(from: version)) != nil else { break }
-            }
+        await target.topology.forEachServer { address in
+            let index = self.makeIndex(of: address)
+            self.state.withLock { $0.indexes[address] = index }
+            await index.run()
+            self.state.withLock { $0.indexes[address] = nil }
+            self.tellSize()
         }
     }
 
@@ -111,25 +107,6 @@ final class KeyIndexes: Sendable {
         } connect: { group, options throws(RedisError) in
             try await RedisConnection.connect(to: url, on: group, options: options)
         }
-    }
-
-    /// Keeps an index for as long as its server has keys.
-    private func keep(_ index: KeyIndex, at address: RedisURL.Address) async {
-        await withTaskGroup { group in
-            group.addTask { await index.run() }
-            group.addTask {
-                while true {
-                    let (addresses, version) = self.target.topology.servers
-                    guard addresses.contains(address),
-                        (try? await self.target.topology.waitForChange(from: version)) != nil
-                    else { return }
-                }
-            }
-            await group.next()
-            group.cancelAll()
-        }
-        state.withLock { $0.indexes[address] = nil }
-        tellSize()
     }
 
     private func tellSize() {

@@ -6,8 +6,6 @@ import Synchronization
 final class Servers: Sendable {
     private struct State {
         var links: [RedisURL.Address: Link] = [:]
-        /// Those that somebody keeps a connection to, or is about to.
-        var served: Set<RedisURL.Address> = []
         var states: [RedisURL.Address: TargetState] = [:]
         var identities: [RedisURL.Address: RedisIdentity] = [:]
         var announced = TargetState.connecting
@@ -57,18 +55,7 @@ final class Servers: Sendable {
 
     /// Keeps the connections until the task is cancelled; then all who wait get a `CancellationError`.
     func run() async {
-        await withDiscardingTaskGroup { group in
-            while !Task.isCancelled {
-                let (addresses, version) = topology.servers
-                let new = state.withLock { state in
-                    defer { state.served.formUnion(addresses) }
-                    return addresses.subtracting(state.served)
-                }
-                for address in new { group.addTask { await self.serve(address) } }
-                announce()
-                guard (try? await topology.waitForChange(from: version)) != nil else { break }
-            }
-        }
+        await topology.forEachServer(onChange: announce) { await self.serve($0) }
         state.withLock { $0.hasEnded = true }
         changed.fire()
     }
@@ -127,6 +114,7 @@ final class Servers: Sendable {
         guard topology.isCluster else { return }
         var random = SystemRandomNumberGenerator()
         let delay = options.backoff.delay(afterFailures: failures, using: &random)
+        // The backoff.
         do { try await Task.sleep(for: delay) } catch { throw CancellationError() }
     }
 
@@ -194,31 +182,21 @@ final class Servers: Sendable {
         }
     }
 
-    /// Keeps a connection for as long as the server has keys.
+    /// Keeps a connection until the task is cancelled.
     private func serve(_ address: RedisURL.Address) async {
-        repeat {
-            let link = makeLink(to: address)
-            state.withLock { state in
-                state.links[address] = link
-                state.states[address] = .connecting
-            }
-            changed.fire()
-            await keep(link, at: address)
-        } while stillServes(address)
-        announce()
-    }
-
-    /// A connection has ended. Whether there is to be another: its server has keys again by now.
-    private func stillServes(_ address: RedisURL.Address) -> Bool {
-        defer { changed.fire() }
-        return state.withLock { state in
+        let link = makeLink(to: address)
+        state.withLock { state in
+            state.links[address] = link
+            state.states[address] = .connecting
+        }
+        changed.fire()
+        await link.run()
+        state.withLock { state in
             state.links[address] = nil
             state.states[address] = nil
             state.identities[address] = nil
-            let isNeeded = !Task.isCancelled && topology.servers.addresses.contains(address)
-            if !isNeeded { state.served.remove(address) }
-            return isNeeded
         }
+        changed.fire()
     }
 
     private func makeLink(to address: RedisURL.Address) -> Link {
@@ -228,23 +206,6 @@ final class Servers: Sendable {
         return Link(
             to: url, target: target, options: options, logger: logger, isTrouble: isTrouble,
             onIdentity: { await self.reached(address, $0) }, onState: { self.changed(to: $0, at: address) })
-    }
-
-    /// Keeps one connection for as long as its server has keys.
-    private func keep(_ link: Link, at address: RedisURL.Address) async {
-        await withTaskGroup { group in
-            group.addTask { await link.run() }
-            group.addTask {
-                while true {
-                    let (addresses, version) = self.topology.servers
-                    guard addresses.contains(address),
-                        (try? await self.topology.waitForChange(from: version)) != nil
-                    else { return }
-                }
-            }
-            await group.next()
-            group.cancelAll()
-        }
     }
 
     /// A Cluster is the one that it was before as long as each of its masters is.

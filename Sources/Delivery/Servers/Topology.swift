@@ -73,6 +73,55 @@ final class Topology: Sendable {
         try await changed.wait { state.withLock { $0.version } == version }
     }
 
+    /// Runs `serve` for each of the servers, for as long as that has keys, until the task is cancelled.
+    ///
+    /// - Parameter onChange: told when there may be others, or ``health`` may be another.
+    func forEachServer(
+        onChange: () -> Void = {}, _ serve: @escaping @Sendable (RedisURL.Address) async -> Void
+    ) async {
+        await withTaskGroup(of: RedisURL.Address?.self) { group in
+            var served: Set<RedisURL.Address> = []
+            var isWaiting = false
+            while !Task.isCancelled {
+                let (addresses, version) = servers
+                for address in addresses.subtracting(served) {
+                    group.addTask {
+                        await self.whileServing(address) { await serve(address) }
+                        return address
+                    }
+                }
+                served.formUnion(addresses)
+                onChange()
+                if !isWaiting {
+                    group.addTask {
+                        try? await self.waitForChange(from: version)
+                        return nil
+                    }
+                }
+                isWaiting = true
+                // One that has ended may have keys again by now.
+                if let ended = await group.next() ?? nil { served.remove(ended) } else { isWaiting = false }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Cancels the body when the server has no keys any more.
+    private func whileServing(_ address: RedisURL.Address, _ body: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup { group in
+            group.addTask { await body() }
+            group.addTask {
+                while true {
+                    let (addresses, version) = self.servers
+                    guard addresses.contains(address), (try? await self.waitForChange(from: version)) != nil
+                    else { return }
+                }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
     /// A server has told that a slot is elsewhere.
     func follow(_ redirection: Redirection) {
         state.withLock { state in
@@ -81,8 +130,10 @@ final class Topology: Sendable {
                 state.map?.move(slot, to: address)
                 state.isDoubted = true
             }
-            if state.map?.masters.contains(redirection.address) == false { state.extra[redirection.address] = .now }
-            let isNew = state.map?.masters.count != known || state.extra[redirection.address] != nil
+            var isNew = state.map?.masters.count != known
+            if state.map?.masters.contains(redirection.address) == false {
+                isNew = state.extra.updateValue(.now, forKey: redirection.address) == nil
+            }
             if isNew { state.version += 1 }
         }
         changed.fire()
@@ -116,6 +167,7 @@ final class Topology: Sendable {
     /// Returns when somebody doubts the map, or it's time to look all the same.
     private func waitForDoubt() async {
         await withTaskGroup { group in
+            // The period of a look at what nobody doubts.
             group.addTask { try? await Task.sleep(for: Self.interval) }
             group.addTask { try? await self.doubted.wait { self.state.withLock { !$0.isDoubted } } }
             await group.next()

@@ -11,12 +11,11 @@ public struct SweepOptions: Sendable {
 
     /// Options.
     ///
-    /// - Parameter callLimit: nil: 250 µs, and more where the share is nearly all, up to 1.25 ms. What others lose is how often
-    ///   they meet a SCAN times how long it takes; but a limit of 100 µs is lost in the noise of round trips, and made a pass
-    ///   last for minutes, and whoever gives a pass all of Redis' time wants it over soon.
+    /// - Parameter callLimit: nil: 125 µs, and more where the share is larger, up to 1.25 ms. What others lose is how often
+    ///   they meet a SCAN times how long it takes, and whoever gives a pass all of Redis' time wants it over soon.
     public init(share: Double = 0.2, callLimit: Duration? = nil, patternsPerPass: Int = 10_000) {
         self.share = share
-        self.callLimit = callLimit ?? max(.microseconds(250), .microseconds(1_250) * share * share)
+        self.callLimit = callLimit ?? max(.microseconds(125), .microseconds(1_250) * share * share)
         self.patternsPerPass = patternsPerPass
     }
 }

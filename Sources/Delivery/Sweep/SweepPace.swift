@@ -1,3 +1,5 @@
+import DequeModule
+
 /// How fast a pass may go: how many keys to ask for in one SCAN, and how long to leave Redis alone afterwards.
 /// A value, fed with measured round trips.
 struct SweepPace {
@@ -8,6 +10,11 @@ struct SweepPace {
     private let callLimit: Duration
     /// What a round trip takes when Redis has nothing to do for it.
     private let latency: Duration
+
+    /// What a key took of the last SCANs.
+    private var keyCosts: Deque<Duration> = []
+    /// So many: round trips are noisy, and one in the middle of these is not.
+    private static let memory = 9
 
     private static let countRange = 10...10_000
     /// A round trip in which Redis stood still (a fork, a stopped process) says nothing about its load.
@@ -22,8 +29,11 @@ struct SweepPace {
     /// A SCAN took this long. Adapts ``count``, and gives how long to rest.
     mutating func scanned(in roundTrip: Duration) -> Duration {
         let cost = cost(of: roundTrip)
-        if cost > callLimit {
-            count = max(Self.countRange.lowerBound, Int(Double(count) * max(0.1, callLimit / cost)))
+        keyCosts.append(cost / Double(count))
+        if keyCosts.count > Self.memory { keyCosts.removeFirst() }
+        let keyCost = keyCosts.sorted()[keyCosts.count / 2]
+        if keyCost * Double(count) > callLimit {
+            count = max(Self.countRange.lowerBound, Int(callLimit / keyCost))
         } else if cost < callLimit / 2 {
             count = min(Self.countRange.upperBound, count * 2)
         }

@@ -7,8 +7,6 @@ struct IndexedSweep {
     private let target: Target
     private let lookups: [KeyLookup]
     private let share: Double
-    /// A round of deletes in which Redis stood still says nothing about its load.
-    private static let longestRest = Duration.milliseconds(100)
 
     /// Nil: some index doesn't know every key.
     init?(of target: Target, in indexes: [KeyIndex], share: Double) {
@@ -45,21 +43,49 @@ struct IndexedSweep {
         for lookup in lookups {
             guard try await lookup.catchUp() else { return nil }
         }
-        var result = Result()
-        var restUntil = ContinuousClock.now
+        var deletion = Deletion(target: target, fencing: fencing, share: share)
         for lookup in lookups {
             let isComplete = try await lookup.forEachPage(of: prefixes) { page throws(CancellationError) in
-                let hits = hits(page)
-                guard !hits.isEmpty else { return }
-                do { try await Task.sleep(until: restUntil) } catch { throw CancellationError() }
-                let start = ContinuousClock.now
-                result.failures += try await target.delete(hits, fencing: fencing)
-                result.keysMatched += hits.count
-                let end = ContinuousClock.now
-                restUntil = end + min(Self.longestRest, (end - start) * (1 / share - 1))
+                try await deletion.add(hits(page))
             }
             guard isComplete else { return nil }
         }
-        return result
+        try await deletion.carryOut()
+        return deletion.result
+    }
+
+    /// Keys that are deleted some at a time, with rests in between that leave Redis its time.
+    private struct Deletion {
+        let target: Target
+        let fencing: Fencing
+        let share: Double
+        private(set) var result = Result()
+        private var waiting: [Key] = []
+        private var restUntil = ContinuousClock.now
+        /// So many at once: a tenth of a millisecond or so of Redis' time.
+        private static let batch = 500
+        /// A round of deletes in which Redis stood still says nothing about its load.
+        private static let longestRest = Duration.milliseconds(100)
+
+        init(target: Target, fencing: Fencing, share: Double) {
+            (self.target, self.fencing, self.share) = (target, fencing, share)
+        }
+
+        mutating func add(_ keys: [Key]) async throws(CancellationError) {
+            waiting += keys
+            if waiting.count >= Self.batch { try await carryOut() }
+        }
+
+        mutating func carryOut() async throws(CancellationError) {
+            guard !waiting.isEmpty else { return }
+            // The pace.
+            do { try await Task.sleep(until: restUntil) } catch { throw CancellationError() }
+            let start = ContinuousClock.now
+            result.failures += try await target.delete(waiting, fencing: fencing)
+            result.keysMatched += waiting.count
+            waiting = []
+            let end = ContinuousClock.now
+            restUntil = end + min(Self.longestRest, (end - start) * (1 / share - 1))
+        }
     }
 }

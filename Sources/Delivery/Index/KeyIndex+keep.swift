@@ -7,8 +7,6 @@ extension KeyIndex {
     private static let verifyBatch = 256
     /// The share of the server's time that asking may take.
     private static let verifyShare = 0.05
-    /// How often to look whether everything has to be read anew, while there is nothing else to do.
-    private static let tick = Duration.milliseconds(100)
 
     /// Reads all keys that are there. False: what was read doesn't count, or there are too many.
     func fill(over connection: RedisConnection) async throws(RedisError) -> Bool {
@@ -62,6 +60,7 @@ extension KeyIndex {
             let end = ContinuousClock.now
             state.withLock { $0.keys.settle(batch, replies, in: epoch) }
             start = Array(last) + [0]
+            // The pace: the server has the rest of its time for those whom it serves.
             try await sleep(until: end + (end - sent) * (1 / Self.verifyShare - 1))
             try await waitWhileHeld()
         }
@@ -69,13 +68,18 @@ extension KeyIndex {
 
     /// Whether everything is still known after a while; sooner when it is not.
     private func isComplete(after duration: Duration) async throws(RedisError) -> Bool {
-        let end = ContinuousClock.now + duration
-        while ContinuousClock.now < end {
-            guard state.withLock({ $0.keys.phase == .complete }) else { return false }
-            try await sleep(until: min(end, .now + Self.tick))
+        await withTaskGroup { group in
+            // The period, unless something happens before its end.
+            group.addTask { try? await Task.sleep(for: duration) }
+            group.addTask { try? await self.voided.wait { self.isComplete } }
+            await group.next()
+            group.cancelAll()
         }
-        return state.withLock { $0.keys.phase == .complete }
+        if Task.isCancelled { throw RedisError(.cancelled, "cancelled") }
+        return isComplete
     }
+
+    private var isComplete: Bool { state.withLock { $0.keys.phase == .complete } }
 
     private func waitWhileHeld() async throws(RedisError) {
         do { try await target.waitWhileHeld() } catch { throw RedisError(.cancelled, "cancelled") }

@@ -44,6 +44,8 @@ final class KeyIndex: Sendable {
     let onChange: @Sendable () -> Void
     private let connect: Connect
     let state: Mutex<State>
+    /// Fires when what was known may count no more.
+    let voided = Signal()
 
     /// Where all of its kind listen: keys may come so fast that nobody else should share a thread with them.
     private static let listening = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -110,6 +112,7 @@ final class KeyIndex: Sendable {
                     ? Self.restWhenRefused
                     : target.options.backoff.delay(afterFailures: failures, using: &random)
             }
+            // The backoff, or the wait before all keys are read once more that were too many.
             try? await Task.sleep(for: rest)
         }
         end("it has ended", summary: "it has ended", isNews: false)
@@ -124,7 +127,11 @@ final class KeyIndex: Sendable {
         let identity = try await subscribed.identity(deadline: target.options.deadline)
         let session = state.withLock { $0.keys.begin() }
         try await subscribed.subscribe(to: [Self.channel], deadline: target.options.deadline) { [self] message in
-            state.withLock { $0.keys.hear(message.payload, in: session) }
+            let isComplete = state.withLock { state in
+                state.keys.hear(message.payload, in: session)
+                return state.keys.phase == .complete
+            }
+            if !isComplete { voided.fire() }
         }
         let tracking = try await connection()
         defer { tracking.close() }

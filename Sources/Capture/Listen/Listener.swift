@@ -90,6 +90,7 @@ public final class Listener: Sendable {
             group.addTask {
                 for await _ in changes {
                     try await self.write(by: writer)
+                    // The pace: what comes meanwhile is written together.
                     try await Task.sleep(for: self.pace)
                 }
             }
@@ -232,6 +233,7 @@ public final class Listener: Sendable {
     private func keepUp(_ connection: PostgresConnection, _ changed: @Sendable () -> Void) async throws -> Never {
         var loadedAt = ContinuousClock.now
         while true {
+            // The period of a look at what others install.
             try await Task.sleep(for: .seconds(1))
             let (known, waits) = state.withLock { state in
                 (state.tables.named, state.buffer.anyRows.contains { state.tables.captured[$0] == nil })

@@ -103,6 +103,7 @@ struct SweepPass: Sendable {
             let visited = ContinuousClock.now
             rest += pace.deleted(in: visited - idleSince)
             idleSince = visited
+            // The pace.
             do { try await Task.sleep(until: idleSince + rest) } catch { throw CancellationError() }
             cursor = page.cursor
         } while cursor != ScanPage.edge

@@ -4,44 +4,71 @@ import Redis
 public final class RedisCluster: Sendable {
     /// Its servers; the first three were masters at first.
     public let servers: [RedisServer]
+    private let tls: TLS?
     private static let masterCount = 3
 
+    /// How its servers speak TLS, with one another too.
+    private struct TLS {
+        let authority: TestAuthority
+        var ports: [TLSPort] = []
+
+        mutating func addPort() async throws -> [String] {
+            let port = try TLSPort(try await authority.certificate(), clients: authority)
+            ports.append(port)
+            // Clients need no certificate; servers show theirs to one another all the same.
+            return port.arguments + ["--tls-auth-clients", "no", "--tls-cluster", "yes", "--tls-replication", "yes"]
+        }
+    }
+
     /// Lends a running Cluster in which every server knows every slot's master, and ends it afterwards.
+    ///
+    /// - Parameter authority: the CA of the servers' certificates; nil: they speak no TLS.
     public static func with<Result>(
-        isolation: isolated (any Actor)? = #isolation, _ body: (RedisCluster) async throws -> Result
+        authority: TestAuthority? = nil, isolation: isolated (any Actor)? = #isolation,
+        _ body: (RedisCluster) async throws -> Result
     ) async throws -> Result {
-        try await with([], isolation: isolation, body)
+        try await with([], authority.map { TLS(authority: $0) }, isolation: isolation, body)
     }
 
     private static func with<Result>(
-        _ servers: [RedisServer], isolation: isolated (any Actor)?, _ body: (RedisCluster) async throws -> Result
+        _ servers: [RedisServer], _ tls: TLS?, isolation: isolated (any Actor)?,
+        _ body: (RedisCluster) async throws -> Result
     ) async throws -> Result {
         guard servers.count == 2 * masterCount else {
+            var tls = tls
             let arguments = [
                 "--cluster-enabled", "yes", "--cluster-port", "\(try ServerProcess.freePort())",
                 // Short, so that a failover is soon over, and long enough for a machine that has much to do.
                 "--cluster-node-timeout", "3000", "--cluster-replica-validity-factor", "0",
                 "--repl-diskless-sync-delay", "0",
             ]
-            return try await RedisServer.with(arguments) { server in
-                try await with(servers + [server], isolation: isolation, body)
+            let more = try await tls?.addPort() ?? []
+            let next = tls
+            return try await RedisServer.with(arguments + more) { server in
+                try await with(servers + [server], next, isolation: isolation, body)
             }
         }
-        let cluster = RedisCluster(servers)
+        let cluster = RedisCluster(servers, tls)
         try await cluster.form()
         return try await body(cluster)
     }
 
-    private init(_ servers: [RedisServer]) { self.servers = servers }
+    private init(_ servers: [RedisServer], _ tls: TLS?) { (self.servers, self.tls) = (servers, tls) }
 
-    /// Where it is: `redis+cluster://127.0.0.1:PORT,…` with two of its servers.
-    public var url: String { "redis+cluster://127.0.0.1:\(servers[0].port),127.0.0.1:\(servers[4].port)" }
+    /// Where it is: `redis+cluster://127.0.0.1:PORT,…` with two of its servers, or by TLS.
+    public var url: String {
+        let seeds = [0, 4].map { "127.0.0.1:\(ports[$0])" }.joined(separator: ",")
+        return tls.map { "rediss+cluster://\(seeds)?ca=\($0.authority.file)" } ?? "redis+cluster://\(seeds)"
+    }
+
+    private var ports: [Int] { tls?.ports.map(\.number) ?? servers.map(\.port) }
 
     /// Makes a Cluster of the servers.
     private func form() async throws {
-        let addresses = servers.map { "127.0.0.1:\($0.port)" }
+        let addresses = ports.map { "127.0.0.1:\($0)" }
+        let trust = tls.map { ["--tls", "--cacert", $0.authority.file] } ?? []
         let answer = try await command(
-            "redis-cli", ["--cluster", "create"] + addresses + ["--cluster-replicas", "1", "--cluster-yes"])
+            "redis-cli", trust + ["--cluster", "create"] + addresses + ["--cluster-replicas", "1", "--cluster-yes"])
         try await eventually(within: .seconds(30), "a Cluster: \(answer.suffix(500))") {
             for server in servers {
                 let nodes = try await server.cli("cluster", "nodes")

@@ -58,6 +58,11 @@ public struct Manifest: Equatable, Sendable, Codable {
     }
 }
 
+extension [Int32: Manifest] {
+    /// The number of a table's newest capture; nil: it has none.
+    public func newest(of table: TableName) -> Int32? { filter { $0.value.table == table }.keys.max() }
+}
+
 /// How changes become known, if not by our own triggers.
 public enum ChangeSource: String, Sendable, Codable {
     /// By notifications that somebody else's triggers send.

@@ -21,9 +21,12 @@ struct Housekeeping: Sendable {
         let rows = try await rows(connection)
         var waitedFor = rows.filter(\.isWaitedFor)
         if try await outbox.size() > worker.settings.outboxLimit {
-            for row in waitedFor where try await outbox.isHeldUp(by: row.cursor) {
-                try await declare(row.name, connection)
-                waitedFor.removeAll { $0.name == row.name }
+            var pinning: [Row] = []
+            for row in waitedFor where try await outbox.isHeldUp(by: row.cursor) { pinning.append(row) }
+            // One at a time: without the one that is furthest behind, there may be room for the others.
+            if let last = pinning.min(by: { $0.cursor.isBehind($1.cursor) }) {
+                try await declare(last.name, connection)
+                waitedFor.removeAll { $0.name == last.name }
             }
         }
         var passed = waitedFor.map(\.cursor)
@@ -35,7 +38,7 @@ struct Housekeeping: Sendable {
     /// All targets that were ever served and not forgotten.
     private func rows(_ connection: PostgresConnection) async throws(PostgresError) -> [Row] {
         let rows = try await connection.query(
-            "SELECT name, cursor, resync IS NULL OR resync = 'running' FROM unstale.targets",
+            "SELECT name, cursor, resync IS NULL FROM unstale.targets",
             doing: "reading the cursors")
         return rows.compactMap { row in
             row.text(1).flatMap(Snapshot.init).map {

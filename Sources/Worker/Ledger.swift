@@ -47,20 +47,32 @@ struct Ledger: Sendable {
         return rows.first?.text(0)
     }
 
-    /// All rows count as changed: from here on the cursor means something, and records are kept for it.
-    func beginResync(at cursor: Snapshot) async throws(PostgresError) {
-        _ = try await connection.query(
-            "UPDATE unstale.targets SET cursor = $2::pg_snapshot, resync = 'running' WHERE name = $1",
-            [.text(target), .text(cursor.description)], doing: "beginning a resync")
+    /// Has every row of the captures' tables count as changed for the target, and the cursor begin before that: what was
+    /// recorded earlier means nothing. Gives the cursor.
+    ///
+    /// The snapshot is older than the records of this very statement, whose transaction gets its id by writing.
+    func beginAnew(_ captures: [Int32], cluster: String) async throws(PostgresError) -> Snapshot {
+        let rows = try await connection.query(
+            """
+            WITH begun AS (
+                UPDATE unstale.targets SET cursor = pg_current_snapshot(), cluster = $4, resync = NULL WHERE name = $3),
+            written AS (\(Replay.everyRow))
+            SELECT pg_current_snapshot()
+            """, Replay.everyRow(captures, for: scope) + [.text(target), .text(cluster)],
+            doing: "counting all rows as changed")
+        guard let cursor = rows.first?.text(0).flatMap(Snapshot.init) else {
+            throw PostgresError(code: .disconnected, message: "no snapshot came", doing: "counting all rows as changed")
+        }
+        return cursor
     }
 
-    /// They have counted. Gives why the cursor means nothing all the same, if there was reason for another time since.
-    func finishResync() async throws(PostgresError) -> String? {
+    /// Has every row of the captures' tables count as changed for the target, by records that take the way of all.
+    func countAsChanged(_ captures: [Int32]) async throws(PostgresError) {
         _ = try await connection.query(
-            "UPDATE unstale.targets SET resync = NULL WHERE name = $1 AND resync = 'running'", [.text(target)],
-            doing: "ending a resync")
-        return try await resync()
+            Replay.everyRow, Replay.everyRow(captures, for: scope), doing: "counting all rows as changed")
     }
+
+    private var scope: Replay.Scope { Replay.Scope(target: target) }
 
     /// Stores the row. It need not survive a crash of Postgres: what is served twice is harmless, so the commit
     /// does not wait for the disk.

@@ -34,10 +34,23 @@ final class Planning: Sendable {
         current.withLock { $0 = (planner, manifests) }
     }
 
-    /// What it takes to count every row of these tables as changed; nil: of all that rules name.
-    func anyRow(of tables: Set<String>? = nil) -> (plan: Plan, planner: Planner) {
-        let named = Set(rules.map(\.table.value)).filter { tables?.contains($0.description) ?? true }
-        let manifests = named.enumerated().map { number, table in
+    /// The newest capture of each table that rules name, where there is one.
+    var newestCaptures: [Int32] { Self.newestCaptures(rules, current.withLock { $0.manifests }) }
+
+    /// The newest captures of these tables, where rules name them.
+    func newestCaptures(of tables: Set<String>) -> [Int32] {
+        Self.newestCaptures(
+            rules.filter { tables.contains($0.table.value.description) }, current.withLock { $0.manifests })
+    }
+
+    /// The newest capture of each table that these rules name, where there is one.
+    static func newestCaptures(_ rules: [Rule], _ manifests: [Int32: Manifest]) -> [Int32] {
+        Set(rules.map(\.table.value)).compactMap(manifests.newest(of:))
+    }
+
+    /// What it takes to count every row of every table that rules name as changed.
+    func anyRow() -> (plan: Plan, planner: Planner) {
+        let manifests = Set(rules.map(\.table.value)).enumerated().map { number, table in
             (Int32(number), Manifest(table: table, columns: [], conditions: []))
         }
         let planner = Planner(rules: rules, manifests: Dictionary(manifests) { $1 })

@@ -7,27 +7,25 @@ struct ResyncState: Equatable, Sendable {
         case needed
         /// All rows are to count as changed.
         case ordered
-        /// They do, and their keys are being deleted: the pass' number.
-        case running(Int)
-        /// Their keys are gone, which is yet to be stored.
-        case delivered
     }
 
     private(set) var phase = Phase.none
+    /// How often the outbox was found to lack something.
+    private(set) var declarations = 0
     /// Whether nobody has to order it.
     private let isAutomatic: Bool
-    private var passes = 0
 
     init(isAutomatic: Bool) { self.isAutomatic = isAutomatic }
 
     /// Whether there is nothing to be read for the target until all its rows count as changed.
-    var isPending: Bool { phase == .needed || phase == .ordered }
+    var isPending: Bool { phase != .none }
 
     /// Whether that may begin, as far as people are concerned.
     var isDue: Bool { phase == .ordered || phase == .needed && isAutomatic }
 
     /// The outbox no longer keeps what the target needs.
     mutating func declare() {
+        declarations += 1
         if phase != .ordered { phase = .needed }
     }
 
@@ -40,34 +38,12 @@ struct ResyncState: Equatable, Sendable {
         }
     }
 
-    /// What is stored while nobody was told to mend it: others may have ordered that, or done it.
-    mutating func refresh(with stored: String?) {
-        guard phase == .needed, stored != "needed" else { return }
+    /// What was stored after so many declarations: others may have ordered it, or forgotten the target.
+    mutating func refresh(with stored: String?, after declarations: Int) {
+        guard phase == .needed, stored != "needed", declarations == self.declarations else { return }
         phase = stored == nil ? .none : .ordered
     }
 
-    /// All rows count as changed from now on; gives the pass' number.
-    mutating func begin() -> Int {
-        passes += 1
-        phase = .running(passes)
-        return passes
-    }
-
-    /// A pass has come to its end, which counts unless there was reason for another since.
-    mutating func delivered(_ pass: Int) {
-        if phase == .running(pass) { phase = .delivered }
-    }
-
-    /// The target is another than the one that all this was delivered to, or has forgotten it.
-    mutating func interrupt() {
-        switch phase {
-        case .running, .delivered: phase = .ordered
-        case .none, .needed, .ordered: break
-        }
-    }
-
-    /// It was to be stored that a pass has come to its end; this is what is stored now.
-    mutating func finish(with stored: String?) {
-        if phase == .delivered { phase = stored == nil ? .none : .needed }
-    }
+    /// All rows are about to count as changed. What is declared from now on is reason for another time.
+    mutating func begin() { phase = .none }
 }

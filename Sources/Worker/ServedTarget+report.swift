@@ -23,7 +23,7 @@ extension ServedTarget {
         totals.keysSwept = sweeper.statistics.keysMatched
         return TargetReport(
             name: name, redis: "\(target.url)", state: TargetReport.State(target.state),
-            reason: monitor.pausedReason, isHeld: target.isHeld, needsResync: resync.current.phase != .none,
+            reason: monitor.pausedReason, isHeld: target.isHeld, needsResync: resync.current.isPending,
             lagSeconds: lag / .seconds(1), slowestSeconds: freshness.slowest / .seconds(1), backlog: backlog,
             retrying: letters.retrying, deadLetters: letters.dead, totals: totals, rules: lines,
             rewarms: generation.rewarmer.statistics, index: sweeper.indexStatus)

@@ -17,7 +17,7 @@ extension Serving {
             examinationIsDue.withLock { $0 = true }
             if !plan.unknownCaptures.isEmpty {
                 logger.error("Records of an unknown capture: counting all rows as changed")
-                repairAll(batch.next, begin)
+                countAll(batch.next, begin)
             }
         }
         report(batch.failures)
@@ -64,44 +64,23 @@ extension Serving {
         }
     }
 
-    /// Every row of the tables whose capture had a gap counts as changed.
-    func repairPending(
-        _ position: ReadPosition, _ begin: Begin
-    ) {
-        let pending = upkeep.withLock { $0.takePending() }
-        guard !pending.isEmpty else { return }
-        let tables = Set(pending.keys)
-        logger.notice(
-            "The capture had a gap: counting all rows as changed",
-            metadata: ["tables": "\(tables.sorted().joined(separator: ", "))"])
-        let (plan, planner) = planning.anyRow(of: tables)
-        deliver(plan, planner, position, begin, whenDone: { self.upkeep.withLock { $0.repaired(pending) } })
-    }
-
-    func repairAll(
-        _ position: ReadPosition, _ begin: Begin
-    ) {
-        countAll(position, begin) { self.isStorable.withLock { $0 = true } }
-    }
-
     /// Every row of every table that rules name counts as changed.
-    func countAll(_ position: ReadPosition, _ begin: Begin, whenDone: @escaping @Sendable () -> Void) {
+    private func countAll(_ position: ReadPosition, _ begin: Begin) {
         let (plan, planner) = planning.anyRow()
-        deliver(plan, planner, position, begin, whenDone: whenDone)
+        deliver(plan, planner, position, begin)
     }
 
     private func deliver(
         _ plan: Plan, _ planner: Planner, _ position: ReadPosition,
         _ begin: Begin,
-        whenServed: @escaping @Sendable ([FailedAction]) -> Void = { _ in },
-        whenDone: @escaping @Sendable () -> Void = {}
+        whenServed: @escaping @Sendable ([FailedAction]) -> Void = { _ in }
     ) {
         let repeats = plan.repeats.values.reduce(0) { $0 + $1.count }
         // How many entries wait for their loads is bounded elsewhere, so a batch that has some, or whose lookups may
         // bring some, weighs little; but how many batches wait for the same entry is bounded here.
         let loads = plan.rewarms.isEmpty && plan.lookups.isEmpty ? 0 : 10
         let slow = plan.patterns.count + plan.patternActions.count + plan.actions.count
-        let left = slow + repeats + loads
+        let left = slow + repeats + loads + plan.work.newsCount
         let weight = plan.keys.count + plan.lookups.count + plan.rewarms.count + left
         let ticket = window.begin(position, weight: weight)
         served.board.delivers()
@@ -112,7 +91,6 @@ extension Serving {
                     onServed: whenServed)
                 // What failed on its own account is in Postgres before the batch counts as done.
                 try await self.park(failures)
-                whenDone()
                 self.window.finish(ticket)
             } catch is CancellationError {
                 // Stopped half-way: the cursor stays before it.

@@ -14,7 +14,7 @@ extension Serving {
         var counted = ContinuousClock.now
         while true {
             let entry = entry()
-            let hasChanged = entry != stored && isStorable.withLock { $0 }
+            let hasChanged = entry != stored
             if hasChanged {
                 try await parts.ledger.store(entry)
                 stored = entry
@@ -51,7 +51,6 @@ extension Serving {
 
     /// Stores the cursor a last time. A Postgres that doesn't answer must not hold up the end for long.
     func storeCursor() async throws {
-        guard isStorable.withLock({ $0 }) else { return }
         try await parts.ledger.store(entry(), deadline: .seconds(2))
     }
 
@@ -81,7 +80,7 @@ extension Serving {
 
     private func examineCapture() async throws {
         let capture = try await CaptureState.read(
-            planning.planner.rules, listening: listener?.listening ?? Listening([]), parts.ledger.connection)
+            planning.planner.rules, listening: worker.listening, parts.ledger.connection)
         // How writers ring, and of which types the lookups' parameters are, is settled for the session.
         guard capture.wake == start.capture.wake,
             capture.lookups.mapValues(\.sql) == start.capture.lookups.mapValues(\.sql)
@@ -90,6 +89,18 @@ extension Serving {
         planning.reload(capture.manifests)
         report(upkeep.withLock { $0.examined(capture, at: .now) })
         served.board.set(problems: upkeep.withLock { $0.problems })
+        try await repair(upkeep.withLock { $0.gaps })
+    }
+
+    /// Every row of the tables whose capture had a gap counts as changed.
+    private func repair(_ gaps: Set<String>) async throws {
+        guard !gaps.isEmpty else { return }
+        try await parts.ledger.countAsChanged(planning.newestCaptures(of: gaps))
+        upkeep.withLock { $0.repaired() }
+        logger.notice(
+            "The capture had a gap: counting all rows as changed",
+            metadata: ["tables": "\(gaps.sorted().joined(separator: ", "))"])
+        parts.bell.endWait()
     }
 
     private func report(_ change: (new: [WorkerState.Problem], over: [WorkerState.Problem])) {
@@ -100,7 +111,6 @@ extension Serving {
             logger.notice(
                 "No longer degraded", metadata: ["table": "\(problem.table)", "was": "\(problem.summary)"])
         }
-        if !change.over.isEmpty { parts.bell.endWait() }
     }
 
     /// Tries parked actions again when they are due.

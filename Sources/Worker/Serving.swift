@@ -26,8 +26,6 @@ final class Serving: Sendable {
     struct Start: Sendable {
         var cursor: Snapshot
         var cluster: String
-        /// The stored cursor is another cluster's and means nothing here.
-        var isOtherCluster: Bool
         /// The window is replayed.
         var isReplay: Bool
         /// The Redis that the cursor is about, as JSON; nil: none was served yet.
@@ -43,14 +41,11 @@ final class Serving: Sendable {
     let settings: WorkerSettings
     let served: ServedTarget
     let changes: RecentChanges
-    /// Hears of changes that somebody else's triggers tell of; nil: there are none.
-    let listener: Listener?
+    let worker: Worker
     let generation: RulesInUse.Generation
     let window: SharedWindow
     let planning: Planning
     let upkeep: Mutex<UpkeepState>
-    /// Whether the ledger may name the cluster: not before all rows of another one have counted as changed.
-    let isStorable: Mutex<Bool>
     /// The next look at the capture is due at once.
     let examinationIsDue = Mutex(true)
     /// There are records that were not even read.
@@ -62,11 +57,10 @@ final class Serving: Sendable {
         settings = worker.settings
         self.served = served
         changes = worker.changes
-        listener = worker.listener
+        self.worker = worker
         self.generation = generation
         window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: settings.inFlightLimit))
         planning = Planning(rules: generation.rules, manifests: start.capture.manifests)
-        isStorable = Mutex(!start.isOtherCluster)
         upkeep = Mutex(UpkeepState(server: start.server, state: start.state))
     }
 
@@ -124,12 +118,8 @@ final class Serving: Sendable {
     private func read(_ begin: Begin) async throws {
         var position = ReadPosition(start.cursor)
         // Everything that was committed before had been read, or is old and read once more.
-        var floor = start.isReplay || start.isOtherCluster ? served.freshness.now : nil
+        var floor = start.isReplay ? served.freshness.now : nil
         if start.isReplay { served.board.replays() }
-        if start.isOtherCluster {
-            logger.warning("The cursor is about another database: counting all rows as changed")
-            repairAll(position, begin)
-        }
         while !window.isClosed {
             if let another = anotherServer() {
                 logger.notice("Redis is another one or has restarted: replaying the window")
@@ -139,16 +129,16 @@ final class Serving: Sendable {
                 served.freshness.reset()
                 floor = served.freshness.now
                 upkeep.withLock { $0.server = another }
-                served.resync.update { $0.interrupt() }
             }
             if served.resync.current.isPending {
                 isBehind.withLock { $0 = true }
                 try await parts.bell.standDown()
                 guard try await isToResync() else { continue }
-                position = try await resync(begin)
+                position = try await resync()
                 floor = served.freshness.now
+                // Which Redis it is that came back is still to be looked at.
+                continue
             }
-            repairPending(position, begin)
             guard !window.isFull else {
                 isBehind.withLock { $0 = true }
                 try await parts.bell.standDown()
@@ -164,6 +154,8 @@ final class Serving: Sendable {
             try await parts.bell.didRead(batch)
             if !batch.isFull { try await parts.bell.wait() }
         }
+        // The reader of newer rules is to arm the doorbell, and until then nobody needs to ring.
+        if !Task.isShuttingDownGracefully { try await parts.bell.standDown() }
     }
 
     /// The Redis that was reached, if it is another than the one that acknowledged what is behind the cursor: it may

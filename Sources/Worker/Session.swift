@@ -25,20 +25,14 @@ struct Session: Sendable {
     /// Returns after a graceful shutdown; throws what ended the session otherwise, whichever target that came from: it
     /// is Postgres that failed.
     func run() async throws {
-        let (lead, servings) = try await cancelWhenGracefulShutdown {
-            let lead = try await self.lead()
-            for target in worker.targets { target.resync.reset() }
-            var servings: [Serving] = []
-            for target in worker.targets { servings.append(try await makeServing(target, lead)) }
-            return (lead, servings)
-        }
-        worker.board.set(.leading)
+        let lead = try await cancelWhenGracefulShutdown { try await self.lead() }
+        for target in worker.targets { target.resync.reset() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             if worker.listener != nil { group.addTask { await worker.listen() } }
             if let watch = lead.watch { group.addTask { try await watch.run() } }
             group.addTask {
                 try await withThrowingTaskGroup(of: Void.self) { targets in
-                    for serving in servings { targets.addTask { try await self.serve(serving, lead) } }
+                    for target in worker.targets { targets.addTask { try await self.serve(target, lead) } }
                     while try await targets.next() != nil {}
                 }
             }
@@ -48,15 +42,15 @@ struct Session: Sendable {
     }
 
     /// Serves a target, by new rules too, for as long as the session goes on.
-    private func serve(_ first: Serving, _ lead: Lead) async throws {
-        var serving = first
-        while true {
-            try await serving.run()
-            let target = serving.served
+    ///
+    /// What served the old rules is let go before the new ones are: it has connections to Postgres, and the doorbell.
+    private func serve(_ target: ServedTarget, _ lead: Lead) async throws {
+        while !Task.isShuttingDownGracefully {
             do {
-                guard !Task.isShuttingDownGracefully else { return }
-                serving = try await cancelWhenGracefulShutdown { try await makeServing(target, lead) }
-            } catch is CancellationError where Task.isShuttingDownGracefully {
+                let serving = try await cancelWhenGracefulShutdown { try await makeServing(target, lead) }
+                worker.board.serves(target.name, of: worker.targets.count)
+                try await serving.run()
+            } catch where Task.isShuttingDownGracefully {
                 // Others are still finishing what they have in flight.
                 return
             }
@@ -161,16 +155,21 @@ struct Session: Sendable {
         let cluster = try await Cluster.read(ledger.connection).description
         let stored = try await ledger.load()
         let isOther = stored.map { $0.cluster != cluster } ?? false
+        var cursor = stored?.cursor
+        if isOther {
+            target.logger.warning("The cursor is about another database: counting all rows as changed")
+            cursor = try await ledger.beginAnew(
+                Planning.newestCaptures(generation.rules, capture.manifests), cluster: cluster)
+        }
         let state = isOther ? WorkerState() : WorkerState.decode(stored?.state ?? "{}")
         // Install comes before the worker that knows the new rules, so another passed what only they care about.
         let version = generation.rules.version
         let hasNewRules = state.rules.map { $0 != version } ?? false
         if hasNewRules { target.logger.notice("The rules have changed: replaying the window") }
         target.target.hold(target.board.order ?? state.isHeld ?? false)
-        target.resync.update { $0.restore(stored?.resync) }
+        target.resync.update { $0.restore(isOther ? nil : stored?.resync) }
         return Serving.Start(
-            cursor: isOther || hasNewRules ? .empty : stored?.cursor ?? .empty, cluster: cluster,
-            isOtherCluster: isOther, isReplay: hasNewRules, server: stored?.server, state: state, rules: version,
+            cursor: hasNewRules ? .empty : cursor ?? .empty, cluster: cluster, isReplay: hasNewRules, server: stored?.server, state: state, rules: version,
             capture: capture)
     }
 }

@@ -8,8 +8,6 @@ struct UpkeepState: Sendable {
     private(set) var problems: [WorkerState.Problem]
     /// Tables that may have lost changes, and the version of their triggers that will have been made good.
     private var pending: [String: String] = [:]
-    /// Those of them whose rows are being counted as changed.
-    private var underRepair: [String: String] = [:]
     /// Captures that failed of late, by table.
     private var failures: [String: (reason: String, at: ContinuousClock.Instant)] = [:]
     /// How long a capture that failed counts as degraded.
@@ -47,9 +45,9 @@ struct UpkeepState: Sendable {
         for (table, version) in capture.triggerVersions {
             let lost = problems.contains { $0.table == table && $0.losesChanges } && !losing.contains(table)
             let altered = confirmedVersions[table].map { $0 != version } ?? false
-            if lost || altered && underRepair[table] != version {
+            if lost || altered {
                 pending[table] = version
-            } else if !altered {
+            } else if pending[table] == nil {
                 confirmedVersions[table] = version
             }
         }
@@ -63,27 +61,19 @@ struct UpkeepState: Sendable {
         return previous?.reason != reason
     }
 
-    /// The tables that nobody has begun to repair yet.
-    mutating func takePending() -> [String: String] {
-        let taken = pending.filter { underRepair[$0.key] == nil }
-        underRepair.merge(taken) { $1 }
-        for table in taken.keys { pending[table] = nil }
-        return taken
-    }
+    /// The tables that are to count as changed.
+    var gaps: Set<String> { Set(pending.keys) }
 
-    /// Every row of these tables has counted as changed.
-    mutating func repaired(_ tables: [String: String]) {
-        for (table, version) in tables {
-            confirmedVersions[table] = version
-            underRepair[table] = nil
-        }
+    /// It is recorded that every row of these tables has changed.
+    mutating func repaired() {
+        confirmedVersions.merge(pending) { $1 }
+        pending = [:]
     }
 
     /// What is stored with the cursor.
     func state(pausedReason: String?, worker: String) -> WorkerState {
         // What is yet to be repaired has no version that a session after a crash could take for confirmed.
-        let unrepaired = pending.merging(underRepair) { $1 }.mapValues { _ in "" }
-        let versions = confirmedVersions.merging(unrepaired) { $1 }
+        let versions = confirmedVersions.merging(pending.mapValues { _ in "" }) { $1 }
         return WorkerState(
             pausedReason: pausedReason, problems: problems, triggerVersions: versions, worker: worker)
     }

@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    /// A worker that is killed before it has got through with that begins again.
+    /// A worker that is killed before it has got through with that has put it on record.
     @Test func killedInBetween() async throws {
         try await Site.withUsers { site, redis in
             try await serveOnce(site)
@@ -54,7 +54,7 @@ import Testing
             try await worker.wait(for: "Redis is waited for")
             try await worker.kill9()
             try redis.resume()
-            try await expectAllToCountAsChanged(site)
+            try await expectAllToCountAsChanged(site, isNews: false)
         }
     }
 
@@ -66,14 +66,15 @@ import Testing
         }
     }
 
-    private func expectAllToCountAsChanged(_ site: Site) async throws {
+    private func expectAllToCountAsChanged(_ site: Site, isNews: Bool = true) async throws {
         try await site.cacheUsers()
         try await site.cache().set("other:1")
         for start in 1...2 {
             try await site.withWorker(settings: ["CHECK_INTERVAL": "200ms"]) { worker in
                 if start == 1 {
-                    try await worker.wait(
-                        for: "[warning] The cursor is about another database")
+                    if isNews {
+                        try await worker.wait(for: "[warning] The cursor is about another database")
+                    }
                     try await eventually("all users gone") {
                         try await site.cache().entries().keys.map(\.description) == ["other:1"]
                     }
@@ -86,7 +87,7 @@ import Testing
                 try await site.waitUntilServed()
                 // Of the users before, a dump holds changes, by transactions whose ids are yet to come here.
                 try await site.expectUntouched(41...200)
-                #expect(worker.count("about another database") == (start == 1 ? 1 : 0))
+                #expect(worker.count("about another database") == (start == 1 && isNews ? 1 : 0))
                 #expect(worker.count("The capture had a gap") == 0)
             }
         }

@@ -82,6 +82,22 @@ import Testing
         }
     }
 
+    /// A Redis that comes back with what it had before the resync has that resync too.
+    @Test func redisForgetsIt() async throws {
+        try await Site.withTwoTargets(install: Self.install) { site, targets in
+            try await targets.b.cache().send("SAVE")
+            try await withWorker(of: site, targets, resync: .anyRow) { worker in
+                try await fallBehind(site, targets, worker)
+                try targets.serverB.resume()
+                try await targets.b.waitUntilGone(1...200)
+                try await site.waitUntilServed()
+                try await targets.serverB.kill9()
+                try await targets.serverB.start()
+                try await targets.b.waitUntilGone(1...200)
+            }
+        }
+    }
+
     @Test func whenItIsOrdered() async throws {
         try await Site.withTwoTargets(install: Self.install) { site, targets in
             try await withWorker(of: site, targets, resync: .manual) { worker in

@@ -17,7 +17,7 @@ import Testing
         var isTainted = false
     }
 
-    /// Sessions begin and crash, triggers are altered, repairs begin and end. Whatever happens: a table that may
+    /// Sessions begin and crash, triggers are altered, tables are repaired. Whatever happens: a table that may
     /// have lost changes is repaired after that, unless the worker has yet to look.
     @Test func nothingIsForgotten() {
         var random = SeededGenerator()
@@ -30,7 +30,6 @@ import Testing
         var state = UpkeepState(server: nil, state: stored)
         _ = state.examined(capture(tables), at: .now)
         stored = state.state(pausedReason: nil, worker: "w")
-        var repairs: [[String: String]] = []
         for _ in 0..<40 {
             guard let name = Self.tables.randomElement(using: &random) else { return }
             switch Int.random(in: 0..<12, using: &random) {
@@ -55,21 +54,14 @@ import Testing
             case 3...5:
                 _ = state.examined(capture(tables), at: .now)
             case 6, 7:
-                let pending = state.takePending()
-                if !pending.isEmpty { repairs.append(pending) }
-                for name in pending.keys where tables[name]?.losesChanges == false {
+                for name in state.gaps where tables[name]?.losesChanges == false {
                     tables[name]?.isTainted = false
                 }
-            case 8:
-                if let place = repairs.indices.randomElement(using: &random) {
-                    state.repaired(repairs.remove(at: place))
-                }
-            case 9, 10:
+                state.repaired()
+            case 8...10:
                 stored = state.state(pausedReason: nil, worker: "w")
             default:
-                // A crash: what is not stored is forgotten, and repairs that were under way are not done.
-                for name in repairs.flatMap(\.keys) { tables[name]?.isTainted = true }
-                repairs = []
+                // A crash: what is not stored is forgotten.
                 state = UpkeepState(server: nil, state: WorkerState.decode(stored.json))
             }
         }
@@ -80,16 +72,13 @@ import Testing
         }
         for _ in 0..<3 {
             _ = state.examined(capture(tables), at: .now)
-            for repair in repairs { state.repaired(repair) }
-            repairs = []
-            let pending = state.takePending()
-            for name in pending.keys { tables[name]?.isTainted = false }
-            if !pending.isEmpty { repairs.append(pending) }
+            for name in state.gaps { tables[name]?.isTainted = false }
+            state.repaired()
         }
         let forgotten = tables.filter { $0.value.isTainted }.keys.sorted()
         #expect(forgotten.isEmpty)
         _ = state.examined(capture(tables), at: .now)
-        #expect(state.takePending().isEmpty, "once is enough")
+        #expect(state.gaps.isEmpty, "once is enough")
         #expect(state.state(pausedReason: nil, worker: "w").problems.isEmpty)
     }
 

@@ -32,6 +32,8 @@ public struct Replay: Sendable {
 
     private let connection: PostgresConnection
     private static let doing = "replaying changes"
+    /// `object_not_in_prerequisite_state`
+    private static let notCaptured = "55000"
 
     /// Replay by a role that may write the outbox, as `install` grants it to the worker's.
     public init(connection: PostgresConnection) { self.connection = connection }
@@ -62,16 +64,27 @@ public struct Replay: Sendable {
         return rows.first?.int(0) ?? 0
     }
 
+    /// Records that every row of some tables has changed.
+    ///
+    /// $1 the tables' captures, $2 the scope.
+    public static let everyRow = """
+        INSERT INTO unstale.outbox (capture, op, rules, detail)
+        SELECT capture::int, 't', -1, $2 FROM unnest($1::text[]) AS capture RETURNING 1
+        """
+
+    /// The parameters of ``everyRow-(_)``.
+    public static func everyRow(_ captures: some Sequence<Int32>, for scope: Scope) -> [Parameter] {
+        [.texts(captures.map { Array("\($0)".utf8) }), .text(scope.detail)]
+    }
+
     /// Every row of a table. Gives the number of records: 0 where the table is not captured.
     public func everything(in table: TableName, for scope: Scope = Scope()) async throws(PostgresError) -> Int {
-        guard let capture = try await captures(of: table).max() else { return 0 }
+        guard let capture = try await CaptureState.manifests(connection).newest(of: table) else { return 0 }
         let rows = try await connection.query(
             """
-            WITH written AS (
-                INSERT INTO unstale.outbox (capture, op, rules, detail) VALUES ($1::int, 't', -1, $2) RETURNING 1),
-            rung AS (SELECT pg_notify('unstale', ''))
+            WITH written AS (\(Self.everyRow)), rung AS (SELECT pg_notify('unstale', ''))
             SELECT (SELECT count(*) FROM written) FROM rung
-            """, [.integer(Int(capture)), .text(scope.detail)], doing: Self.doing)
+            """, Self.everyRow([capture], for: scope), doing: Self.doing)
         return rows.first?.int(0) ?? 0
     }
 
@@ -81,25 +94,22 @@ public struct Replay: Sendable {
     /// Throws where one of the tables is not captured.
     public func everything(inAll tables: [TableName], for scope: Scope = Scope()) async throws(PostgresError) -> Int {
         let manifests = try await CaptureState.manifests(connection)
-        var newest: [[UInt8]] = []
+        var newest: [Int32] = []
         for table in tables {
-            guard let capture = manifests.filter({ $0.value.table == table }).keys.max() else {
+            guard let capture = manifests.newest(of: table) else {
                 throw PostgresError(
-                    code: .server(sqlState: "3F000"),
+                    code: .server(sqlState: Self.notCaptured),
                     message: "table \(table) is not captured: run 'unstale install'", doing: Self.doing)
             }
-            newest.append(Array("\(capture)".utf8))
+            newest.append(capture)
         }
         let rows = try await connection.query(
             """
             WITH ordered AS (
                 UPDATE unstale.targets SET resync = 'ordered' WHERE resync = 'needed' AND name = coalesce($3, name)),
-            written AS (
-                INSERT INTO unstale.outbox (capture, op, rules, detail)
-                SELECT capture::int, 't', -1, $2 FROM unnest($1::text[]) AS capture RETURNING 1),
-            rung AS (SELECT pg_notify('unstale', ''))
+            written AS (\(Self.everyRow)), rung AS (SELECT pg_notify('unstale', ''))
             SELECT (SELECT count(*) FROM written) FROM rung
-            """, [.texts(newest), .text(scope.detail), scope.target.map { .text($0) } ?? .null], doing: Self.doing)
+            """, Self.everyRow(newest, for: scope) + [scope.target.map { .text($0) } ?? .null], doing: Self.doing)
         return rows.first?.int(0) ?? 0
     }
 

@@ -34,6 +34,9 @@ public struct Snapshot: Equatable, Sendable, CustomStringConvertible {
         "\(xmin):\(xmax):" + inProgress.map(String.init).joined(separator: ",")
     }
 
+    /// Whether fewer transactions had begun by then.
+    public func isBehind(_ other: Snapshot) -> Bool { xmax < other.xmax }
+
     /// Whether a transaction's changes are visible, if it committed.
     public func contains(_ xid: UInt64) -> Bool {
         xid < xmax && (xid < xmin || !inProgress.contains(xid))

@@ -35,6 +35,9 @@ public struct Work: Sendable {
     /// How many keys, patterns and entries there are to do something with.
     public var count: Int { keys.count + patterns.count + rewarms.count + actions.count + patternActions.count }
 
+    /// How many things listeners are told.
+    public var newsCount: Int { newsByRule.values.reduce(0) { $0 + max(1, $1.items.count) } }
+
     /// What listeners are told once all is done, in the order of the rules.
     public var news: [News] { newsByRule.isEmpty ? [] : newsByRule.sorted { $0.key < $1.key }.map(\.value) }
 

@@ -7,6 +7,8 @@ final class Board: Sendable {
         var state = WorkerStatus.State.starting
         var reason: String?
         var rules: WorkerStatus.Rules
+        /// Targets that are served in this session.
+        var served: Set<String> = []
     }
 
     let startedAt = Date.now
@@ -22,6 +24,15 @@ final class Board: Sendable {
         state.withLock { state in
             state.state = new
             state.reason = reason
+            state.served = []
+        }
+    }
+
+    /// A target is served; once that holds for all of them, the worker leads.
+    func serves(_ target: String, of all: Int) {
+        state.withLock { state in
+            state.served.insert(target)
+            if state.served.count == all { (state.state, state.reason) = (.leading, nil) }
         }
     }
 

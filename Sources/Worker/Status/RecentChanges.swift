@@ -53,10 +53,11 @@ public final class RecentChanges: Sendable {
     /// - Parameter table: What people call the table of a capture; nil: the target has no rule about it.
     func begin(_ batch: Batch, _ planner: Planner, target: String, table: (Int32) -> String?) -> BatchOutcome? {
         guard limit > 0 else { return nil }
-        let replayed = batch.replayed.filter { $0.key.target ?? target == target }
-        let captures = Set((batch.changes + replayed.values.joined()).map(\.capture))
+        var changes = batch.changes
+        for (scope, replayed) in batch.replayed where scope.target ?? target == target { changes += replayed }
+        let captures = Set(changes.map(\.capture))
         let tables = Dictionary(captures.compactMap { capture in table(capture).map { (capture, $0) } }) { $1 }
-        let changes = (batch.changes + replayed.values.joined()).filter { tables[$0.capture] != nil }
+        changes.removeAll { tables[$0.capture] == nil }
         let outcome = BatchOutcome(count: changes.count)
         let shown = changes.suffix(limit)
         let at = batch.writtenAt.last

@@ -82,6 +82,7 @@ import Testing
         ("- attempts", "the settings must be a mapping"),
         ("attempts", "the settings must be a mapping"),
         ("attempts: 3\natempts: 3", "2:1: unknown setting 'atempts'; did you mean 'attempts'?"),
+        ("target: []", "1:1: unknown setting 'target'; did you mean 'targets'?"),
         ("redis:\n  ulr: redis://:s3cret@h", "2:3: unknown setting 'redis.ulr'; did you mean 'redis.url'?"),
         ("zebra: s3cret", "1:1: unknown setting 'zebra'"),
         ("attempts: [1]", "1:1: 'attempts' takes one value"),

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Rules
 import TestSupport
@@ -33,6 +34,51 @@ import Testing
                 try await site.waitUntilServed()
                 try await site.expectUntouched([2])
                 #expect(worker.count("Standing by") == 0)
+            }
+        }
+    }
+
+    /// What served the old rules is let go: it would keep its connections, and the lock that makes writers ring.
+    @Test func nothingIsLeftOfTheOldOnes() async throws {
+        try await Site.withUsers { site, _ in
+            try await site.withWorker { worker in
+                let server = try await site.connect()
+                let sessions = """
+                    SELECT count(*)::text || ' ' || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+                    FROM pg_stat_activity
+                    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+                    """
+                // The lead, and the doorbell, which it asks for as soon as nothing comes any more.
+                try await eventually("it sleeps") { try await server.value(sessions)?.hasSuffix(" 2") == true }
+                let before = try await server.value(sessions)
+                for session in 2...4 {
+                    try site.write(rules: Self.rules("user", "profile-\(session)"))
+                    worker.signal(SIGHUP)
+                    try await worker.waitUntilServing(session: session)
+                }
+                try await eventually("as before") { try await server.value(sessions) == before }
+                try await site.change(1...1)
+                try await site.waitUntilGone([1])
+            }
+        }
+    }
+
+    /// A settings file that is no more what it was when the worker began is no reason to take any rules.
+    @Test func rulesForATargetThatIsNotThere() async throws {
+        try await Site.withTwoTargets { site, targets in
+            try await site.withWorker { worker in
+                let config = try #require(site.config)
+                try "targets: [".write(toFile: config, atomically: true, encoding: .utf8)
+                try site.write(rules: Users.rules + "\n    targets: [c]\n")
+                worker.signal(SIGHUP)
+                try await worker.wait(for: "The new rules are refused")
+                #expect(worker.lines.last { $0.contains("are refused") }?.contains("unknown target 'c'") == true)
+                try site.write(rules: Users.rules + "\n    targets: [b]\n")
+                worker.signal(SIGHUP)
+                try await worker.wait(for: "The rules were read anew")
+                try await site.change(1...1)
+                try await targets.b.waitUntilGone([1])
             }
         }
     }

@@ -16,7 +16,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
         func run() async throws {
             let letters = try await open(options).all().filter { target == nil || $0.target == target }
-            let hasSeveral = try Settings(options).targets().count > 1
+            let hasSeveral = Set(letters.map(\.target) + (try Settings(options).targets().map(\.name))).count > 1
             guard !letters.isEmpty else { return print("no dead letters") }
             for letter in letters {
                 let state = letter.nextAttemptAt.map { "tried again at \($0)" } ?? "dead"

@@ -95,10 +95,10 @@ struct Status: AsyncParsableCommand {
                 "unknown: it is not in the settings; 'unstale targets forget \(escaped(target.target))' ends keeping "
                 + "changes for it"
         }
-        if target.needsResync {
-            return "needs a resync: it begins once the target can be reached, or 'unstale replay --all' orders it"
-        }
-        guard report.workerIsRunning else { return "not served" }
-        return target.pausedReason.map { "paused: \(escaped($0))" } ?? "connected"
+        let state =
+            report.workerIsRunning
+            ? target.pausedReason.map { "paused: \(escaped($0))" } ?? "connected" : "not served"
+        guard target.needsResync else { return state }
+        return "needs a resync, by 'unstale replay --all' or, with 'resync: any-row', once it is served; \(state)"
     }
 }

@@ -101,7 +101,7 @@ struct ListenSection {
 extension Settings {
     /// The channels on which somebody else's triggers tell of changes.
     func listen() throws(Failure) -> [ListenChannel] {
-        guard let file, let node = try file.section("listen") else { return [] }
+        guard let file, let node = file.sections["listen"] else { return [] }
         let section = ListenSection(node, path: file.path)
         guard section.mistakes.isEmpty else { throw Failure(.badSettings, section.mistakes) }
         return section.channels

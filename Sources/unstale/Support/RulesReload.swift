@@ -9,7 +9,10 @@ import Worker
 /// Reads the rules anew at SIGHUP, and when a file has changed where that is watched. Rules that are wrong are refused,
 /// all of them, and the old ones go on.
 struct RulesReload: Service, CustomStringConvertible {
-    let settings: Settings
+    let path: String
+    /// The names of the targets that there are.
+    let targets: [String]
+    let postgres: PostgresSettings
     let worker: Worker
     let watches: Bool
     let logger: Logger
@@ -30,7 +33,6 @@ struct RulesReload: Service, CustomStringConvertible {
 
     /// Reads what has changed once nobody has written to it for a second.
     private func watch() async throws {
-        let path = settings.rulesPath
         var (known, last) = (RuleSet.versions(of: path), RuleSet.versions(of: path))
         while true {
             try await Task.sleep(for: .seconds(1))
@@ -45,25 +47,28 @@ struct RulesReload: Service, CustomStringConvertible {
 
     private func reload() async {
         do {
-            let rules = try settings.rules()
+            let rules = try RuleSet.load(path, targets: targets)
             try await check(rules)
             logger.notice("The rules were read anew", metadata: ["rules": "\(rules.rules.count)"])
             worker.reload(rules.rules)
         } catch let error as RulesError {
-            let reasons = error.diagnostics.map(\.description)
-            logger.error(
-                "The new rules are refused, the old ones go on",
-                metadata: ["reason": "\(reasons.joined(separator: "; "))"])
-            worker.refuse(reasons)
+            refuse(error.diagnostics.map(\.description))
         } catch {
-            // The settings were read before, and haven't changed since.
+            refuse(["\(error)"])
         }
+    }
+
+    private func refuse(_ reasons: [String]) {
+        logger.error(
+            "The new rules are refused, the old ones go on",
+            metadata: ["reason": "\(reasons.joined(separator: "; "))"])
+        worker.refuse(reasons)
     }
 
     /// Whether the rules fit the database; where it can't be asked now, the worker will.
     private func check(_ rules: RuleSet) async throws {
         do {
-            _ = try await RulesCheck.run(rules, try await PostgresConnection.connect(settings.postgres()))
+            _ = try await RulesCheck.run(rules, try await PostgresConnection.connect(postgres))
         } catch let error as RulesError {
             throw error
         } catch {

@@ -9,7 +9,7 @@ extension Settings {
     func targets() throws(Failure) -> [TargetSettings] {
         let common = TargetSection.Common(
             attempts: try number("attempts", default: RetryPolicy().attempts), fences: try truth("fence"))
-        guard let file, let section = try file.section("targets") else {
+        guard let file, let section = file.sections["targets"] else {
             return [common.target(at: try redis())]
         }
         if text("redis.url") != nil {

@@ -18,7 +18,7 @@ struct Settings {
     ]
 
     /// The lists of the `--config` file that have a form of their own.
-    static let sections: Set = ["targets", "listen"]
+    static let sections = ["targets", "listen"]
 
     /// The `--config` file; nil: there is none.
     let file: SettingsFile?
@@ -125,10 +125,7 @@ struct Settings {
     ///
     /// - Parameter checksTargets: Whether each target that they name has to be there.
     func rules(checksTargets: Bool = true) throws -> RuleSet {
-        let rules = try RuleSet.load([rulesPath])
-        let mistakes = checksTargets ? rules.validate(targets: try targets().map(\.name)) : []
-        guard mistakes.isEmpty else { throw RulesError(diagnostics: mistakes) }
-        return rules
+        try checksTargets ? RuleSet.load(rulesPath, targets: targets().map(\.name)) : RuleSet.load([rulesPath])
     }
 
     /// What install needs to know.
@@ -145,5 +142,15 @@ struct Settings {
         let level = try choice("log.level", default: Logger.Level.info)
         let format = try choice("log.format", default: LogFormat.text)
         return LogOutput(format, levels: LogLevelSwitch(level), write: printError)
+    }
+}
+
+extension RuleSet {
+    /// The rules of a file or a folder, for these targets.
+    static func load(_ path: String, targets: [String]) throws -> RuleSet {
+        let rules = try load([path])
+        let mistakes = rules.validate(targets: targets)
+        guard mistakes.isEmpty else { throw RulesError(diagnostics: mistakes) }
+        return rules
     }
 }

@@ -6,6 +6,8 @@ import Yams
 struct SettingsFile {
     /// The settings that are one value each, by their names with dots.
     private(set) var values: [String: String] = [:]
+    /// Those that have a form of their own, by their names.
+    private(set) var sections: [String: Node] = [:]
     /// The file's path, for messages.
     let path: String
 
@@ -18,9 +20,6 @@ struct SettingsFile {
         guard mistakes.isEmpty else { throw Failure(.badSettings, mistakes) }
         take(mapping, prefix: "")
     }
-
-    /// A list that has a form of its own, for whoever knows that; nil: there is none of that name.
-    func section(_ name: String) throws(Failure) -> Node? { try Self.mapping(of: path)[name] }
 
     private static func mapping(of path: String) throws(Failure) -> Node.Mapping {
         switch node(of: try text(of: path)) {
@@ -45,7 +44,7 @@ struct SettingsFile {
         for (key, value) in mapping {
             let name = prefix + (key.string ?? "")
             switch value {
-            case _ where Settings.sections.contains(name): break
+            case _ where Settings.sections.contains(name): sections[name] = value
             case .mapping(let inner): take(inner, prefix: name + ".")
             case .scalar(let scalar): values[name] = scalar.string
             default: break
@@ -65,7 +64,7 @@ struct SettingsFile {
             case .scalar where Settings.names.contains(name): return []
             case _ where Settings.names.contains(name): return ["\(position): '\(name)' takes one value"]
             default:
-                let question = Settings.names.nearest(to: name).map { "; did you mean '\($0)'?" } ?? ""
+                let question = (Settings.names + Settings.sections).nearest(to: name).map { "; did you mean '\($0)'?" } ?? ""
                 return ["\(position): unknown setting '\(escaped(name))'\(question)"]
             }
         }

@@ -50,7 +50,8 @@ struct Session: Sendable {
                 let serving = try await cancelWhenGracefulShutdown { try await makeServing(target, lead) }
                 worker.board.serves(target.name, of: worker.targets.count)
                 try await serving.run()
-            } catch where Task.isShuttingDownGracefully {
+            } catch {
+                guard Task.isShuttingDownGracefully else { throw error }
                 // Others are still finishing what they have in flight.
                 return
             }
@@ -169,7 +170,8 @@ struct Session: Sendable {
         target.target.hold(target.board.order ?? state.isHeld ?? false)
         target.resync.update { $0.restore(isOther ? nil : stored?.resync) }
         return Serving.Start(
-            cursor: hasNewRules ? .empty : cursor ?? .empty, cluster: cluster, isReplay: hasNewRules, server: stored?.server, state: state, rules: version,
+            cursor: hasNewRules ? .empty : cursor ?? .empty, cluster: cluster, isReplay: hasNewRules,
+            server: stored?.server, state: state, rules: version,
             capture: capture)
     }
 }

@@ -64,7 +64,8 @@ struct SettingsFile {
             case .scalar where Settings.names.contains(name): return []
             case _ where Settings.names.contains(name): return ["\(position): '\(name)' takes one value"]
             default:
-                let question = (Settings.names + Settings.sections).nearest(to: name).map { "; did you mean '\($0)'?" } ?? ""
+                let question =
+                    (Settings.names + Settings.sections).nearest(to: name).map { "; did you mean '\($0)'?" } ?? ""
                 return ["\(position): unknown setting '\(escaped(name))'\(question)"]
             }
         }

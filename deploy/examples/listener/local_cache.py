@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 logger = logging.getLogger("local_cache")
 TTL = 60.0  # seconds: what no message says is stale is looked up again after that
-SILENCE = 2.0  # seconds without a word, after which the connection is asked whether it is still there
+SILENCE = 2.0  # seconds without a word, after which the connection is asked whether it is still there, and has as many
 MAX_ENTRIES = 10_000
 
 Load = Callable[[], Awaitable[Any]]
@@ -81,20 +82,15 @@ class LocalCache:
     async def _listen(self) -> None:
         async with self._redis.pubsub() as channel:
             await channel.subscribe(self._channel)
-            heard = self._clock()
             while True:
-                message = await channel.get_message(timeout=SILENCE / 2)
-                if message is None:
-                    silence = self._clock() - heard
-                    if silence > 2 * SILENCE:
-                        raise asyncio.TimeoutError
-                    if silence > SILENCE:
-                        await channel.ping()
-                    continue
-                heard = self._clock()
-                # What is loaded from the moment on that the subscription stands is covered by it.
-                self.is_listening = self.is_listening or message["type"] == "subscribe"
-                if message["type"] == "message":
+                # A client that retries connects anew in there, for as long as it takes: so there is a limit.
+                message = await asyncio.wait_for(_hear(channel), 2 * SILENCE)
+                if message["type"] == "subscribe":
+                    # What is loaded from the moment on that the subscription stands is covered by it. It may be another
+                    # one, of a client that connected anew and says nothing of it: what was sent between is lost.
+                    self._entries.clear()
+                    self.is_listening = True
+                elif message["type"] == "message":
                     self._take(json.loads(message["data"]))
 
     def _take(self, news: dict) -> None:
@@ -113,6 +109,13 @@ class LocalCache:
     def _drop(self, is_stale: Callable[[str, Entry], bool]) -> None:
         for key in [key for key, entry in self._entries.items() if is_stale(key, entry)]:
             del self._entries[key]
+
+
+async def _hear(channel: PubSub) -> dict:
+    """The next message, which the answer to a PING is too."""
+    while (message := await channel.get_message(timeout=SILENCE)) is None:
+        await channel.ping()
+    return message
 
 
 def text(item: str | dict) -> str:

@@ -22,6 +22,10 @@ MAX_ENTRIES = 10_000
 Load = Callable[[], Awaitable[Any]]
 
 
+class LoadEnded(Exception):
+    """Whoever loaded was cancelled."""
+
+
 class Entry:
     """A value, or one that is being loaded. Whoever comes meanwhile waits for it."""
 
@@ -51,7 +55,10 @@ class LocalCache:
             return await load()
         entry = self._entries.get(key)
         if entry and entry.end > self._clock():
-            return await asyncio.shield(entry.value)
+            try:
+                return await asyncio.shield(entry.value)
+            except LoadEnded:
+                return await self.get_or_load(key, load, tags)
         entry = self._entries[key] = Entry(tags, self._clock)
         self._entries.move_to_end(key)
         while len(self._entries) > MAX_ENTRIES:
@@ -60,8 +67,9 @@ class LocalCache:
             value = await load()
         except BaseException as error:
             self._drop(lambda other, found: found is entry)
-            # Those who wait for it get the same; a future's error that nobody takes would be complained about.
-            entry.value.set_exception(RuntimeError("the load was cancelled") if _is_end(error) else error)
+            # Those who wait for it get the same, but they aren't cancelled because we are. A future's error that nobody
+            # takes would be complained about.
+            entry.value.set_exception(error if isinstance(error, Exception) else LoadEnded())
             entry.value.exception()
             raise
         entry.value.set_result(value)
@@ -91,7 +99,14 @@ class LocalCache:
                     self._entries.clear()
                     self.is_listening = True
                 elif message["type"] == "message":
-                    self._take(json.loads(message["data"]))
+                    self._read(message["data"])
+
+    def _read(self, data: bytes | str) -> None:
+        try:
+            self._take(json.loads(data))
+        except Exception as error:  # whoever sent it, it may have named anything
+            logger.warning("a message can't be read, so that all is forgotten: %s", type(error).__name__)
+            self._entries.clear()
 
     def _take(self, news: dict) -> None:
         """One message of the worker: `{"rule": …, "at": …, "keys": […], "patterns": […], "tags": […], …}`."""
@@ -121,7 +136,3 @@ async def _hear(channel: PubSub) -> dict:
 def text(item: str | dict) -> str:
     """A key. One that is no UTF-8 comes as an object, and is what Python makes of such bytes."""
     return item if isinstance(item, str) else base64.b64decode(item["base64"]).decode(errors="surrogateescape")
-
-
-def _is_end(error: BaseException) -> bool:
-    return not isinstance(error, Exception)

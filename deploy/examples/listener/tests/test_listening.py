@@ -130,6 +130,34 @@ async def test_a_load_that_fails_fails_for_all_who_wait_and_is_tried_again(redis
         assert await served(cache, "a", Source()) == 1
 
 
+async def test_who_waits_for_a_load_that_is_cancelled_loads_itself(redis, channel):
+    async with listening(redis, channel) as cache:
+        source = Source()
+        first = asyncio.create_task(served(cache, "a", asyncio.Event().wait))
+        await until(lambda: "a" in cache._entries, "it loads")
+        others = [asyncio.create_task(served(cache, "a", source)) for _ in range(3)]
+        await asyncio.sleep(0)  # they wait
+        first.cancel()
+        assert await asyncio.gather(*others) == [1, 1, 1]
+        assert first.cancelled() and await served(cache, "a", source) == 1
+
+
+UNREADABLE = ["text", b"\xff", "", "1", "null", '["a"]', '{"keys": 1}', '{"keys": [{}]}', "[" * 10_000]
+
+
+@pytest.mark.parametrize("message", UNREADABLE)
+async def test_what_cannot_be_read_may_name_anything(redis, channel, message):
+    source = Source()
+    async with listening(redis, channel) as cache:
+        assert await served(cache, "a", source) == 1
+        await redis.publish(channel, message)
+        await until(lambda: not cache._entries, "it is forgotten")
+        assert cache.is_listening
+        assert await served(cache, "a", source) == 2
+        await redis.publish(channel, json.dumps({"rule": "r", "at": 1, "keys": ["a"]}))
+        await until(lambda: not cache._entries, "it hears the next one")
+
+
 @pytest.mark.parametrize("retries", RETRIES)
 async def test_what_was_sent_while_the_connection_was_lost_is_not_served(redis, channel, retries):
     source = Source()

@@ -12,7 +12,7 @@ from typing import Any, Awaitable, Callable, Coroutine, Iterable, List, Optional
 from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.client import NEVER_DECODE
 from redis.cluster import RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from ._protocol import RELEASE, STORE, Command, Fill, Key, as_bytes, lifetime_ms, pauses
 
@@ -122,7 +122,11 @@ class Reader:
         """After the token was taken, in a round trip of its own: in a Cluster, a pipeline has no order. A tag that is
         emptied before this changes nothing for us; one that is emptied after it gives the key another token."""
         if fill.tags and fill.token is not None:
-            await self._pipeline(fill.file())
+            try:
+                await self._pipeline(fill.file())
+            except ResponseError as error:  # about the tag: the lock is as good as before
+                fill.token = None
+                self._warn(error)
 
     async def _store(self, fill: Fill, value: Optional[bytes]) -> None:
         if value is None or len(value) > self._max_bytes or fill.token is None:

@@ -67,14 +67,17 @@ class Reader:
         lock: Optional[float],
         tags: Iterable[Key],
     ) -> Optional[bytes]:
-        fill = Fill(as_bytes(key, "a key"), lock, lifetime_ms(ttl, jitter, self._rng), tags, self._in_cluster)
+        key = as_bytes(key, "a key")
+        tag_names = [as_bytes(tag, "a tag") for tag in tags]
         try:
-            value = await self._call(self._client.execute_command, "GET", fill.key, **RAW)
+            value = await self._call(self._client.execute_command, "GET", key, **RAW)
         except REDIS_ERRORS as error:
             self._warn(error)
             return await self._load(loader)
         if value is not None:
             return value
+        # Only now: a hit pays for no random token.
+        fill = Fill(key, lock, lifetime_ms(ttl, jitter, self._rng), tag_names, self._in_cluster)
         return await self._fill(fill, loader)
 
     async def _fill(self, fill: Fill, loader: Callable[[], Any]) -> Optional[bytes]:

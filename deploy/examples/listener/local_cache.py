@@ -11,14 +11,19 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 logger = logging.getLogger("local_cache")
 TTL = 60.0  # seconds: what no message says is stale is looked up again after that
-SILENCE = 2.0  # seconds without a word, after which the connection is asked whether it is still there
+SILENCE = 2.0  # seconds without a word, after which the connection is asked whether it is still there, and has as many
 MAX_ENTRIES = 10_000
 
 Load = Callable[[], Awaitable[Any]]
+
+
+class LoadEnded(Exception):
+    """Whoever loaded was cancelled."""
 
 
 class Entry:
@@ -50,7 +55,10 @@ class LocalCache:
             return await load()
         entry = self._entries.get(key)
         if entry and entry.end > self._clock():
-            return await asyncio.shield(entry.value)
+            try:
+                return await asyncio.shield(entry.value)
+            except LoadEnded:
+                return await self.get_or_load(key, load, tags)
         entry = self._entries[key] = Entry(tags, self._clock)
         self._entries.move_to_end(key)
         while len(self._entries) > MAX_ENTRIES:
@@ -59,8 +67,9 @@ class LocalCache:
             value = await load()
         except BaseException as error:
             self._drop(lambda other, found: found is entry)
-            # Those who wait for it get the same; a future's error that nobody takes would be complained about.
-            entry.value.set_exception(RuntimeError("the load was cancelled") if _is_end(error) else error)
+            # Those who wait for it get the same, but they aren't cancelled because we are. A future's error that nobody
+            # takes would be complained about.
+            entry.value.set_exception(error if isinstance(error, Exception) else LoadEnded())
             entry.value.exception()
             raise
         entry.value.set_result(value)
@@ -81,21 +90,23 @@ class LocalCache:
     async def _listen(self) -> None:
         async with self._redis.pubsub() as channel:
             await channel.subscribe(self._channel)
-            heard = self._clock()
             while True:
-                message = await channel.get_message(timeout=SILENCE / 2)
-                if message is None:
-                    silence = self._clock() - heard
-                    if silence > 2 * SILENCE:
-                        raise asyncio.TimeoutError
-                    if silence > SILENCE:
-                        await channel.ping()
-                    continue
-                heard = self._clock()
-                # What is loaded from the moment on that the subscription stands is covered by it.
-                self.is_listening = self.is_listening or message["type"] == "subscribe"
-                if message["type"] == "message":
-                    self._take(json.loads(message["data"]))
+                # A client that retries connects anew in there, for as long as it takes: so there is a limit.
+                message = await asyncio.wait_for(_hear(channel), 2 * SILENCE)
+                if message["type"] == "subscribe":
+                    # What is loaded from the moment on that the subscription stands is covered by it. It may be another
+                    # one, of a client that connected anew and says nothing of it: what was sent between is lost.
+                    self._entries.clear()
+                    self.is_listening = True
+                elif message["type"] == "message":
+                    self._read(message["data"])
+
+    def _read(self, data: bytes | str) -> None:
+        try:
+            self._take(json.loads(data))
+        except Exception as error:  # whoever sent it, it may have named anything
+            logger.warning("a message can't be read, so that all is forgotten: %s", type(error).__name__)
+            self._entries.clear()
 
     def _take(self, news: dict) -> None:
         """One message of the worker: `{"rule": …, "at": …, "keys": […], "patterns": […], "tags": […], …}`."""
@@ -115,10 +126,13 @@ class LocalCache:
             del self._entries[key]
 
 
+async def _hear(channel: PubSub) -> dict:
+    """The next message, which the answer to a PING is too."""
+    while (message := await channel.get_message(timeout=SILENCE)) is None:
+        await channel.ping()
+    return message
+
+
 def text(item: str | dict) -> str:
     """A key. One that is no UTF-8 comes as an object, and is what Python makes of such bytes."""
     return item if isinstance(item, str) else base64.b64decode(item["base64"]).decode(errors="surrogateescape")
-
-
-def _is_end(error: BaseException) -> bool:
-    return not isinstance(error, Exception)

@@ -1,6 +1,7 @@
 """Hits, misses, lifetimes, values, and what goes over the wire."""
 
 import random
+import secrets
 import time
 from pathlib import Path
 
@@ -134,6 +135,14 @@ async def test_a_hit_is_one_round_trip_and_a_miss_two_more(kind, new_cache, new_
     assert calls == 4  # the loader is one of them
     await kind.read(cache, key, new_loader())
     assert calls == 5
+
+
+async def test_a_hit_makes_no_token_and_no_lifetime(kind, new_cache, new_loader, key, monkeypatch):
+    await kind.read(new_cache(), key, new_loader())
+    monkeypatch.setattr(secrets, "token_hex", None)
+    assert await kind.read(new_cache(rng=None), key, new_loader()) == b"loaded"
+    with pytest.raises(TypeError, match="a tag must be bytes or str, not int"):
+        await kind.read(new_cache(), key, new_loader(), tags=[7])
 
 
 async def test_scripts_that_redis_has_forgotten_are_sent_again(kind, new_server, new_cache, new_loader, new_key):

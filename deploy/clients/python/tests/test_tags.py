@@ -63,8 +63,17 @@ async def test_a_tag_lives_as_long_as_the_longest_of_its_values(kind, new_cache,
 async def test_what_cannot_be_filed_is_not_stored(kind, new_cache, new_loader, key, look):
     look.set(f"{key}:tag", "no set")
     assert await kind.read(new_cache(), key, new_loader(b"value"), tags=[f"{key}:tag"]) == b"value"
-    assert not look.exists(key)
+    assert look.exists(key, f"unstale:lock:{key}") == 0
     assert look.get(f"{key}:tag") == b"no set"
+
+
+async def test_who_may_not_file_leaves_no_lock(kind, new_server, new_cache, new_loader, key):
+    server = new_server()
+    rights = ["~*", "+get", "+set", "+unlink", "+evalsha", "+script|load"]  # and no EVAL
+    server.client.execute_command("ACL", "SETUSER", "reader", "on", ">secret", *rights)
+    cache = new_cache(f"redis://reader:secret@127.0.0.1:{server.port}")
+    assert await kind.read(cache, key, new_loader(b"value"), tags=[f"{key}:tag"]) == b"value"
+    assert server.client.exists(key, f"{key}:tag", f"unstale:lock:{key}") == 0
 
 
 async def outcome(kind, new_cache, row, moments):

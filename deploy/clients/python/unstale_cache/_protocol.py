@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Iterator, List, Optional, Tuple, Union
 
 Key = Union[str, bytes]
 Command = Tuple[Union[str, bytes, int], ...]
@@ -88,11 +88,11 @@ class Fill:
     """One reader's way from a miss to a stored value: what it asks Redis, and what it knows by then."""
 
     def __init__(
-        self, key: bytes, lock: Optional[float], lifetime: int, tags: Iterable[Key] = (), in_cluster: bool = False
+        self, key: bytes, lock: Optional[float], lifetime: int, tags: List[bytes], in_cluster: bool
     ) -> None:
         self.key = key
         self.lifetime = lifetime  # of the value, in ms
-        self.tags = [as_bytes(tag, "a tag") for tag in tags]
+        self.tags = tags
         self.fence = fence_of(key, in_cluster)
         self.lock = beside(b"unstale:lock:", key, in_cluster)
         self.patience = max(0.0, lock or 0.0)

@@ -12,7 +12,7 @@ from typing import Any, Awaitable, Callable, Coroutine, Iterable, List, Optional
 from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.client import NEVER_DECODE
 from redis.cluster import RedisCluster
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from ._protocol import RELEASE, STORE, Command, Fill, Key, as_bytes, lifetime_ms, pauses
 
@@ -67,14 +67,17 @@ class Reader:
         lock: Optional[float],
         tags: Iterable[Key],
     ) -> Optional[bytes]:
-        fill = Fill(as_bytes(key, "a key"), lock, lifetime_ms(ttl, jitter, self._rng), tags, self._in_cluster)
+        key = as_bytes(key, "a key")
+        tag_names = [as_bytes(tag, "a tag") for tag in tags]
         try:
-            value = await self._call(self._client.execute_command, "GET", fill.key, **RAW)
+            value = await self._call(self._client.execute_command, "GET", key, **RAW)
         except REDIS_ERRORS as error:
             self._warn(error)
             return await self._load(loader)
         if value is not None:
             return value
+        # Only now: a hit pays for no random token.
+        fill = Fill(key, lock, lifetime_ms(ttl, jitter, self._rng), tag_names, self._in_cluster)
         return await self._fill(fill, loader)
 
     async def _fill(self, fill: Fill, loader: Callable[[], Any]) -> Optional[bytes]:
@@ -122,7 +125,11 @@ class Reader:
         """After the token was taken, in a round trip of its own: in a Cluster, a pipeline has no order. A tag that is
         emptied before this changes nothing for us; one that is emptied after it gives the key another token."""
         if fill.tags and fill.token is not None:
-            await self._pipeline(fill.file())
+            try:
+                await self._pipeline(fill.file())
+            except ResponseError as error:  # about the tag: the lock is as good as before
+                fill.token = None
+                self._warn(error)
 
     async def _store(self, fill: Fill, value: Optional[bytes]) -> None:
         if value is None or len(value) > self._max_bytes or fill.token is None:

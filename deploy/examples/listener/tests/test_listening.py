@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff
 
 import local_cache
 from local_cache import LocalCache
@@ -27,8 +27,12 @@ rules:
 """
 
 
-def client(url=URL):
-    return Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+# What a client does about a lost connection: what it does by default, nothing, or to connect anew whatever happens.
+RETRIES = {"default": {}, "never": {"retry": None}, "for ever": {"retry": Retry(ConstantBackoff(0.01), 10**9)}}
+
+
+def client(port=urlsplit(URL).port, **options):
+    return Redis(host="127.0.0.1", port=port, db=12, **options)
 
 
 async def until(condition, what, seconds=20.0):
@@ -126,19 +130,52 @@ async def test_a_load_that_fails_fails_for_all_who_wait_and_is_tried_again(redis
         assert await served(cache, "a", Source()) == 1
 
 
-async def test_without_a_connection_nothing_is_kept(redis, channel):
+async def test_who_waits_for_a_load_that_is_cancelled_loads_itself(redis, channel):
+    async with listening(redis, channel) as cache:
+        source = Source()
+        first = asyncio.create_task(served(cache, "a", asyncio.Event().wait))
+        await until(lambda: "a" in cache._entries, "it loads")
+        others = [asyncio.create_task(served(cache, "a", source)) for _ in range(3)]
+        await asyncio.sleep(0)  # they wait
+        first.cancel()
+        assert await asyncio.gather(*others) == [1, 1, 1]
+        assert first.cancelled() and await served(cache, "a", source) == 1
+
+
+UNREADABLE = ["text", b"\xff", "", "1", "null", '["a"]', '{"keys": 1}', '{"keys": [{}]}', "[" * 10_000]
+
+
+@pytest.mark.parametrize("message", UNREADABLE)
+async def test_what_cannot_be_read_may_name_anything(redis, channel, message):
     source = Source()
     async with listening(redis, channel) as cache:
         assert await served(cache, "a", source) == 1
-        assert await redis.client_kill_filter(_type="pubsub") >= 1
-        await until(lambda: not cache.is_listening, "it is noticed")
+        await redis.publish(channel, message)
+        await until(lambda: not cache._entries, "it is forgotten")
+        assert cache.is_listening
         assert await served(cache, "a", source) == 2
+        await redis.publish(channel, json.dumps({"rule": "r", "at": 1, "keys": ["a"]}))
+        await until(lambda: not cache._entries, "it hears the next one")
+
+
+@pytest.mark.parametrize("retries", RETRIES)
+async def test_what_was_sent_while_the_connection_was_lost_is_not_served(redis, channel, retries):
+    source = Source()
+    async with client(**RETRIES[retries]) as retrying, listening(retrying, channel) as cache:
+        assert await served(cache, "a", source) == 1
+        assert await redis.client_kill_filter(_type="pubsub") >= 1
+        await redis.publish(channel, json.dumps({"rule": "r", "at": 1, "keys": ["a"]}))  # to nobody
+        await until(lambda: not cache._entries, "it is noticed")
         await until(lambda: cache.is_listening, "it listens again")
-        assert await served(cache, "a", source) == 3
-        assert await served(cache, "a", source) == 3
+        assert await served(cache, "a", source) == 2
+        assert await served(cache, "a", source) == 2
+        await redis.publish(channel, json.dumps({"rule": "r", "at": 1, "keys": ["a"]}))
+        await until(lambda: not cache._entries, "it hears again")
 
 
-async def test_a_connection_that_is_silent_is_none(redis, channel, monkeypatch):
+@pytest.mark.parametrize("retries", RETRIES)
+@pytest.mark.parametrize("is_closed", [False, True], ids=["silent", "closed"])
+async def test_a_connection_that_is_silent_or_closed_is_none(channel, monkeypatch, is_closed, retries):
     monkeypatch.setattr(local_cache, "SILENCE", 0.2)
 
     async def pipe(reader, writer):
@@ -147,18 +184,25 @@ async def test_a_connection_that_is_silent_is_none(redis, channel, monkeypatch):
         await asyncio.Event().wait()
 
     async def relay(reader, writer):
+        writers.append(writer)
         address = urlsplit(URL)
         to_redis = await asyncio.open_connection(address.hostname, address.port)
         await asyncio.gather(pipe(reader, to_redis[1]), pipe(to_redis[0], writer))
 
-    is_mute = asyncio.Event()
+    is_mute, writers = asyncio.Event(), []
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with client(f"redis://127.0.0.1:{port}/12") as through, listening(through, channel) as cache:
+    async with client(port, **RETRIES[retries]) as through, listening(through, channel) as cache:
         await asyncio.sleep(1)  # longer than it may be silent: the answers to PING count
         assert cache.is_listening
+        assert await served(cache, "a", Source()) == 1
         is_mute.set()
-        await until(lambda: not cache.is_listening, "it is noticed")
+        if is_closed:
+            server.close()
+            for writer in writers:
+                writer.close()
+        await until(lambda: not cache.is_listening, "it is noticed", 5)
+        assert not cache._entries
     server.close()
 
 

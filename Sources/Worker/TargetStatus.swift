@@ -23,7 +23,7 @@ public struct TargetStatus: Codable, Sendable {
     public var rewarms: RewarmStatistics?
     /// How the index of its keys stands, in words; nil: it has none.
     public var index: String?
-    /// Whether the outbox did not keep all that it needs, and not all of its rules' rows have counted as changed since.
+    /// Whether the outbox did not keep all that it needs, and it has not been recorded since that all rows changed.
     public var needsResync: Bool
     /// When the worker stored this last.
     public var updatedAt: String

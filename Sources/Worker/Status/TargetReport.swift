@@ -58,7 +58,7 @@ public struct TargetReport: Sendable, Codable {
     public var reason: String?
     /// Whether an operator has it left alone.
     public var isHeld: Bool
-    /// Whether the outbox did not keep all that it needs, and not all of its rules' rows have counted as changed since.
+    /// Whether the outbox did not keep all that it needs, and it has not been recorded since that all rows changed.
     public var needsResync = false
     /// Seconds since the oldest change that is not served yet was committed; 0: there is none.
     public var lagSeconds: Double

@@ -16,7 +16,7 @@ CONTESTANTS = (LIMIT, "decoding", "careful")
 
 
 def run(bench):
-    sizes = bench.scale((100_000, 1_000_000), (2_000, 10_000))
+    sizes = bench.scale((100_000, 1_000_000), (1_000, 4_000))
     bench.report.section("backlog", "Changes of a row each that are there when the worker starts")
     small = measure(bench, sizes[0], bench.field(limit=(), peers=CONTESTANTS))
     large = measure(bench, sizes[1], bench.field(peers=()))

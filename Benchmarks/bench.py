@@ -8,6 +8,7 @@ top what is done and by whose clock.
 
 import argparse
 import os
+import signal
 import sys
 
 import admin
@@ -54,6 +55,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(MEASUREMENTS)}; default: all but soak, and but rules if quick")
     parser.add_argument("--binary", default=f"{HERE}/../.build/release/unstale", help="the build that is measured")
     parser.add_argument("--against", nargs=2, metavar=("REV", "BINARY"), help="another build, to compare it with")
+    parser.add_argument("--command", default="Benchmarks/bench.py", help="what the results say was run")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=30, help="how long one measurement of latency takes")
     parser.add_argument("--minutes", type=float, default=60, help="how long the soak takes")
@@ -64,6 +66,8 @@ def main():
     builds = {"unstale": os.path.abspath(arguments.binary)}
     if arguments.against:
         builds[f"unstale {arguments.against[0]}"] = os.path.abspath(arguments.against[1])
+    # So that the servers and whoever runs are ended then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report = Report(judges=not arguments.quick)
     names = arguments.names or [name for name in MEASUREMENTS if name not in left_out(arguments.quick)]
     try:
@@ -77,7 +81,7 @@ def main():
         if not arguments.quick and report.sections:
             path = results_file()
             with open(path, "w") as file:
-                file.write(report.markdown("Benchmarks", environment(builds, sys.argv[1:])))
+                file.write(report.markdown("Benchmarks", environment(builds, arguments.command)))
             print(f"\nWritten to {path}")
 
 

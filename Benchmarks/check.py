@@ -4,7 +4,7 @@ import sys
 
 from contestants import LIMIT, PEERS
 
-ROWS = 2_000
+ROWS = 1_000
 
 
 def run(bench):

@@ -15,7 +15,7 @@ from report import median, ratio
 def run(bench):
     report = bench.report
     report.section("drain", f"{bench.rows:,} single-row commits by 8 writers, with the worker beside them")
-    for durable in (True, False):
+    for durable in bench.scale((True, False), (False,)):
         results = Results()
         for _ in range(bench.rounds):
             for contestant in bench.field("bare"):

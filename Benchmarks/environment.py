@@ -19,10 +19,10 @@ def results_file():
     return f"{folder}/{datetime.datetime.now():%Y-%m-%d-%H%M}-{socket.gethostname()}.md"
 
 
-def environment(builds, arguments):
+def environment(builds, command):
     """Rows of a table: the machine, the versions, the command."""
     return [
-        ["command", f"`Benchmarks/run {' '.join(arguments)}`"],
+        ["command", f"`{command}`"],
         ["revision", output("git", "-C", HERE, "describe", "--always", "--dirty")],
         ["builds", ", ".join(f"{name}: {output(path, '--version')}" for name, path in builds.items())],
         ["cores", f"{os.cpu_count()} of {field('/proc/cpuinfo', 'model name')}"],

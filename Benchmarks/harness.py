@@ -31,7 +31,7 @@ class Bench:
         self.is_quick, self.minutes = arguments.quick, arguments.minutes
         self.rounds = 1 if self.is_quick else arguments.rounds
         self.seconds = 0.5 if self.is_quick else arguments.seconds
-        self.rows = self.scale(100_000, 2_000)
+        self.rows = self.scale(100_000, 1_000)
         self.rules = tempfile.NamedTemporaryFile("w", suffix=".yaml")
         self.environment = {
             **os.environ,

@@ -39,11 +39,11 @@ def run(bench):
                 with holding(bench, transaction):
                     if worker:
                         bench.fill()
-                        results = drain.drain(bench, worker)
+                        results = drain.drain(bench, worker, durable=not bench.is_quick)
                         samples.setdefault(name, []).append(observe(bench, RATE))
                         worker.stop()
                     else:
-                        results = [bench.update_each()]
+                        results = [bench.update_each(durable=not bench.is_quick)]
                 for values, value in zip((seconds, tails, rates), results):
                     values.setdefault(name, []).append(value)
     base = "unstale, none held"

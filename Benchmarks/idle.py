@@ -19,7 +19,7 @@ def run(bench):
         for contestant in bench.field():
             bench.fresh()
             worker = bench.start(contestant)
-            time.sleep(bench.scale(3, 0.5))  # until it has come to rest
+            time.sleep(bench.scale(3, 0.2))  # until it has come to rest
             for field, value in zip(FIELDS, observe(bench, worker)):
                 results[field].setdefault(contestant, []).append(value)
             worker.stop()
@@ -36,7 +36,7 @@ def observe(bench, worker):
     bench.sql("ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
     time.sleep(0.2)  # until every backend has read that
     start, counts = time.monotonic(), count(bench, worker)
-    time.sleep(bench.scale(max(10, bench.seconds), 1))  # the measurement's length
+    time.sleep(bench.scale(10, 1))  # the measurement's length
     elapsed = time.monotonic() - start
     cpu, switches, statements, commands = (
         (after - before) / elapsed for before, after in zip(counts, count(bench, worker)))

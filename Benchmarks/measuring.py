@@ -2,7 +2,11 @@
 
 import glob
 import multiprocessing
+import re
+import sys
 import time
+
+PATIENCE = 30
 
 
 def percentile(values, quantile):
@@ -10,38 +14,51 @@ def percentile(values, quantile):
 
 
 def family(pid):
-    """A process and its children, as far as they live."""
+    """A process and its children."""
     pids = [pid]
     for parent in pids:
         for path in glob.glob(f"/proc/{parent}/task/*/children"):
-            with open(path) as file:
-                pids += map(int, file.read().split())
+            pids += map(int, read(path).split())
     return pids
+
+
+def read(path):
+    """Of /proc; nothing where the process has ended meanwhile."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def cpu_seconds(pid):
     """Of the process and its children."""
-    # Another process' CPU clock, as clock_getcpuclockid(3) makes its number: in nanoseconds, not in ticks.
-    return sum(time.clock_gettime((~member << 3) | 2) for member in family(pid))
+    return sum(cpu_clock(member) for member in family(pid))
 
 
-def status(pid, field):
+def cpu_clock(pid):
+    try:
+        # Another process' CPU clock, as clock_getcpuclockid(3) makes its number: in nanoseconds, not in ticks.
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0  # it has ended
+
+
+def field(path, name):
+    """A number in a status file of /proc."""
+    found = re.search(rf"^{name}:\s*(\d+)", read(path), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def status(pid, name):
     """Of /proc/PID/status, of the process and its children, in KiB or whatever it counts in."""
-    total = 0
-    for member in family(pid):
-        with open(f"/proc/{member}/status") as file:
-            total += next(int(line.split()[1]) for line in file if line.startswith(f"{field}:"))
-    return total
+    return sum(field(f"/proc/{member}/status", name) for member in family(pid))
 
 
 def context_switches(pid):
     """How often its threads, and its children's, have gone to sleep of their own accord."""
-    total = 0
-    for member in family(pid):
-        for path in glob.glob(f"/proc/{member}/task/*/status"):
-            with open(path) as file:
-                total += next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches:"))
-    return total
+    return sum(
+        field(path, "voluntary_ctxt_switches") for member in family(pid) for path in glob.glob(f"/proc/{member}/task/*/status"))
 
 
 class Aside:
@@ -51,17 +68,19 @@ class Aside:
     def __init__(self, port):
         self.port = port
         self.is_over = multiprocessing.Event()
-        self.results = multiprocessing.SimpleQueue()
+        self.results, self.answer = multiprocessing.Pipe(duplex=False)
         self.process = multiprocessing.Process(target=self.run, daemon=True)
         self.process.start()
 
     def run(self):
-        self.results.put(self.measure())
+        self.answer.send(self.measure())
 
     def stop(self):
         """What it has measured."""
         self.is_over.set()
-        results = self.results.get()
+        if not self.results.poll(PATIENCE):
+            sys.exit(f"{type(self).__name__} has measured nothing")
+        results = self.results.recv()
         self.process.join()
         return results
 

@@ -2,6 +2,7 @@
 
 import statistics
 import sys
+import time
 
 
 class Report:
@@ -9,11 +10,12 @@ class Report:
         self.judges = judges
         self.sections = []
         self.goals = []
+        self.start = time.monotonic()
 
     def section(self, name, about):
         """A measurement, with one table of its own."""
         self.sections.append((name, about, [], []))
-        print(f"\n{name}: {about}")
+        print(f"\n{name}, after {time.monotonic() - self.start:.0f} s: {about}", flush=True)
 
     def rows(self, what, unit, results, base=None):
         """What each contestant's rounds came to; `base` is whom the medians are compared with."""

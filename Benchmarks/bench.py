@@ -68,7 +68,7 @@ def main():
         builds[f"unstale {arguments.against[0]}"] = os.path.abspath(arguments.against[1])
     # So that the servers and whoever runs are ended then too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    report = Report(judges=not arguments.quick)
+    report = Report(judges=not arguments.quick, base=[*builds][1] if arguments.against else None)
     names = arguments.names or [name for name in MEASUREMENTS if name not in left_out(arguments.quick)]
     try:
         with Servers() as servers:

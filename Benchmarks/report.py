@@ -6,8 +6,9 @@ import time
 
 
 class Report:
-    def __init__(self, judges=True):
-        self.judges = judges
+    def __init__(self, judges=True, base=None):
+        """`base` is whom all are compared with, where he takes part: another build."""
+        self.judges, self.base = judges, base
         self.sections = []
         self.goals = []
         self.start = time.monotonic()
@@ -19,6 +20,7 @@ class Report:
 
     def rows(self, what, unit, results, base=None):
         """What each contestant's rounds came to; `base` is whom the medians are compared with."""
+        base = self.base if self.base in results else base
         reference = median(results[base]) if base in results else None
         for contestant, values in results.items():
             ratio = f"{median(values) / reference:.2f}" if reference else ""
@@ -46,9 +48,9 @@ class Report:
         if self.goals:
             lines += ["", "## Goals", "", *table(["goal", "bound", "measured", ""], self.goals)]
         for name, about, rows, notes in self.sections:
-            lines += ["", f"## {name}", "", about, ""]
+            lines += ["", f"## {name}", "", about]
             if rows:
-                lines += table(["what", "contestant", "median", "min", "max", "unit", "ratio"], rows)
+                lines += ["", *table(["what", "contestant", "median", "min", "max", "unit", "ratio"], rows)]
             lines += [line for note in notes for line in ("", note)]
         return "\n".join(lines) + "\n"
 

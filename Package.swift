@@ -5,7 +5,8 @@ import PackageDescription
 let package = Package(
     name: "unstale",
     products: [
-        .executable(name: "unstale", targets: ["unstale"])
+        .executable(name: "unstale", targets: ["unstale"]),
+        .library(name: "Rules", targets: ["Rules"]),  // for Benchmarks/, which is a package of its own
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -1,39 +1,64 @@
-"""What a process has used, and figures as they are printed."""
+"""What processes use: one with its children, measured from outside."""
 
+import glob
 import multiprocessing
-import os
-import statistics
+import re
 import sys
+import time
 
-
-def report(title, unit, results, base="bare"):
-    reference = statistics.median(results[base]) if base in results else None
-    for name, values in results.items():
-        median = statistics.median(values)
-        ratio = f"   {median / reference:5.2f} of {base}" if reference else ""
-        print(f"{title}  {name:22} median {median:10.2f} {unit}   min {min(values):10.2f}   max {max(values):10.2f}{ratio}")
-    sys.stdout.flush()
+PATIENCE = 30
 
 
 def percentile(values, quantile):
     return sorted(values)[min(len(values) - 1, int(len(values) * quantile))]
 
 
+def family(pid):
+    """A process and its children."""
+    pids = [pid]
+    for parent in pids:
+        for path in glob.glob(f"/proc/{parent}/task/*/children"):
+            pids += map(int, read(path).split())
+    return pids
+
+
+def read(path):
+    """Of /proc; nothing where the process has ended meanwhile."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of the process and its children."""
+    return sum(cpu_clock(member) for member in family(pid))
 
 
-def status(pid, field):
-    """Of /proc/PID/status, in KiB."""
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(f"{field}:"))
+def cpu_clock(pid):
+    try:
+        # Another process' CPU clock, as clock_getcpuclockid(3) makes its number: in nanoseconds, not in ticks.
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0  # it has ended
 
 
-def stop(process):
-    process.terminate()
-    process.wait()
+def field(path, name):
+    """A number in a status file of /proc."""
+    found = re.search(rf"^{name}:\s*(\d+)", read(path), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def status(pid, name):
+    """Of /proc/PID/status, of the process and its children, in KiB or whatever it counts in."""
+    return sum(field(f"/proc/{member}/status", name) for member in family(pid))
+
+
+def context_switches(pid):
+    """How often its threads, and its children's, have gone to sleep of their own accord."""
+    return sum(
+        field(path, "voluntary_ctxt_switches") for member in family(pid) for path in glob.glob(f"/proc/{member}/task/*/status"))
 
 
 class Aside:
@@ -43,16 +68,32 @@ class Aside:
     def __init__(self, port):
         self.port = port
         self.is_over = multiprocessing.Event()
-        self.results = multiprocessing.SimpleQueue()
+        self.results, self.answer = multiprocessing.Pipe(duplex=False)
         self.process = multiprocessing.Process(target=self.run, daemon=True)
         self.process.start()
 
     def run(self):
-        self.results.put(self.measure())
+        self.answer.send(self.measure())
 
     def stop(self):
         """What it has measured."""
         self.is_over.set()
-        results = self.results.get()
+        if not self.results.poll(PATIENCE):
+            sys.exit(f"{type(self).__name__} has measured nothing")
+        results = self.results.recv()
         self.process.join()
         return results
+
+
+class Peak(Aside):
+    """The most anonymous memory that a process and its children had, in MiB, looked at every few milliseconds."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        super().__init__(port=None)
+
+    def measure(self):
+        peak = 0
+        while not self.is_over.wait(0.005):
+            peak = max(peak, status(self.pid, "RssAnon"))
+        return max(peak, status(self.pid, "RssAnon")) / 1024

@@ -7,7 +7,8 @@ import time
 
 import psycopg
 
-from measuring import Aside, percentile, report, status, stop
+from measuring import Aside, percentile, status
+from report import ratio
 
 RULES = """
 version: 1
@@ -17,9 +18,10 @@ rules:
     delete:
       patterns: ["page:{id}?", "page:{id}??"]
 """
-# Keys are page:0 … page:999999. Row 1234 has page:12340 … page:123499, so that what a pattern matches is known.
+RULE_OF_ONE = RULES.replace('"page:{id}?", ', "")
+# Keys are page:0 … page:999999. Row 1234 has page:12340 … page:123499, so that what a pattern matches is known. A quick
+# run has a tenth of both.
 KEYS = 1_000_000
-PATTERNS = 100
 PATIENCE = 120
 
 
@@ -39,47 +41,60 @@ class Foreground(Aside):
         return latencies
 
 
+def run(bench):
+    patterns = Patterns(bench)
+    bench.report.section(
+        "patterns", f"Deletes by pattern among {patterns.keys:,} keys: in one pass at full speed (`sweep_share: 100%`), by an "
+        "index, and what others feel of passes at the default share")
+    patterns.passes()
+    patterns.index()
+    patterns.foreground()
+
+
 class Patterns:
     def __init__(self, bench):
         self.bench, self.cache = bench, bench.cache
+        self.keys = bench.scale(KEYS, KEYS // 10)
+        self.first_row = self.keys // 1000
+        self.counts = bench.scale((1, 10, 100, 1_000), (1, 10, 100))
 
     # What is there
 
-    def fresh(self):
-        self.bench.use(RULES)
+    def fresh(self, rules=RULES):
+        self.bench.use(rules)
         self.bench.uninstall()
         self.bench.sql(
             "DROP TABLE IF EXISTS pages",
             "CREATE TABLE pages (id bigint PRIMARY KEY, version int NOT NULL DEFAULT 0)",
-            "INSERT INTO pages SELECT i FROM generate_series(1000, 9999) AS i",
+            f"INSERT INTO pages SELECT i FROM generate_series({self.first_row}, {self.keys // 100 - 1}) AS i",
             "VACUUM ANALYZE pages",
         )
         self.cache.flushall()
         self.cache.set("foreground", "x")
-        self.fill(range(KEYS))
+        self.fill(range(self.keys))
 
     def fill(self, numbers):
         numbers = list(numbers)
         for start in range(0, len(numbers), 5000):
             self.cache.mset({f"page:{number}": "x" for number in numbers[start : start + 5000]})
 
-    def keys_of(self, row):
-        """What the two patterns of a row match: 110 keys."""
-        return [f"page:{row}{rest}" for rest in range(10)] + [f"page:{row}{rest:02}" for rest in range(100)]
+    def keys_of(self, row, rests):
+        """What a row's patterns match: 10 keys with one more digit, 100 with two."""
+        return [f"page:{row}{number:0{len(rest)}}" for rest in rests for number in range(10 ** len(rest))]
 
-    def start(self, target):
+    def start(self, target, build="unstale"):
         """A worker whose target has these settings."""
         self.config = tempfile.NamedTemporaryFile("w", suffix=".yaml")
         self.config.write(f"targets:\n  - name: cache\n    url: {self.bench.servers.redis_url}\n{target}")
         self.config.flush()
-        return self.bench.start("unstale", "--config", self.config.name)
+        return self.bench.start(build, "--config", self.config.name)
 
-    def sweep(self, rows, pause=0.0002):
+    def sweep(self, rows, pause=0.0002, rests=("?", "??")):
         """Seconds from the commit that makes the rows' patterns stale until the last of their keys is gone.
 
         Looks at how many keys are left, and rests for `pause` seconds: Redis and the worker need the cores more.
         """
-        keys = [key for row in rows for key in self.keys_of(row)]
+        keys = [key for row in rows for key in self.keys_of(row, rests)]
         left = self.cache.dbsize() - len(keys)
         with psycopg.connect(self.bench.servers.database_url, autocommit=True) as connection:
             connection.execute("UPDATE pages SET version = version + 1 WHERE id = ANY(%s)", (list(rows),))
@@ -97,29 +112,26 @@ class Patterns:
     # What is measured
 
     def passes(self):
-        """100 patterns in one pass as fast as can be, 100 passes of SCAN MATCH, and one SCAN without anything."""
-        self.fresh()
-        rows = range(2000, 2000 + PATTERNS // 2)
-        patterns = [f"page:{row}{rest}" for row in rows for rest in ("?", "??")]
-        results = {}
+        """One bare SCAN, passes for some patterns, and as many passes of SCAN MATCH: by redis-py with hiredis."""
+        self.fresh(RULE_OF_ONE)
+        results, each = {}, {}
         for _ in range(self.bench.rounds):
             results.setdefault("bare SCAN", []).append(self.scan(None))
-            process = self.start("    sweep_share: 100%\n")
-            results.setdefault("unstale", []).append(self.sweep(rows))
-            stop(process)
-            results.setdefault("SCAN MATCH each", []).append(sum(self.scan(pattern) for pattern in patterns))
-        report(f"patterns, {PATTERNS} over {KEYS:,} keys, at full speed", "s", results, base="bare SCAN")
-
-    def many(self):
-        """What 1,000 patterns cost more than one."""
-        self.fresh()
-        results = {}
-        for _ in range(self.bench.rounds):
-            for count in (2, 1000):
-                process = self.start("    sweep_share: 100%\n")
-                results.setdefault(f"{count} patterns", []).append(self.sweep(range(3000, 3000 + count // 2)))
-                stop(process)
-        report(f"patterns, one pass over {KEYS:,} keys, at full speed", "s", results, base="2 patterns")
+            for count in self.counts:
+                rows = range(2 * self.first_row, 2 * self.first_row + count)
+                for build in self.bench.builds:
+                    worker = self.start("    sweep_share: 100%\n", build)
+                    name = f"{build}, {count:,} patterns"
+                    results.setdefault(name, []).append(self.sweep(rows, rests=("??",)))
+                    worker.stop()
+            # It takes a minute at full size, always the same one.
+            if not each:
+                rows = range(2 * self.first_row, 2 * self.first_row + self.bench.scale(100, 10))
+                each["SCAN MATCH for each"] = [sum(self.scan(f"page:{row}??") for row in rows)]
+        report = self.bench.report
+        report.rows("commit to last key gone", "s", results, base="bare SCAN")
+        report.rows(f"{self.bench.scale(100, 10)} patterns without Unstale", "s", each)
+        report.goal("100 patterns, as a multiple of one bare SCAN", ratio(results, "unstale, 100 patterns", "bare SCAN"), at_most=1.5)
 
     def scan(self, pattern):
         """Seconds for one SCAN of everything, by redis-py with hiredis."""
@@ -130,30 +142,31 @@ class Patterns:
             found += len(keys)
             if cursor == 0:
                 break
-        if found < (1 if pattern else KEYS):
+        if found < (1 if pattern else self.keys):
             sys.exit(f"SCAN has found {found} keys")
         return time.perf_counter() - start
 
     def index(self):
         """Commit to key gone with an index, one row's patterns at a time."""
         self.fresh()
-        process = self.start('    index: {prefixes: ["page:"]}\n')
-        before = status(process.pid, "RssAnon")
+        worker = self.start('    index: {prefixes: ["page:"]}\n')
+        before = status(worker.pid, "RssAnon")
         self.wait_for_index()
         milliseconds = []
-        for row in range(4000, 4000 + 20 * self.bench.rounds):
+        for row in range(4 * self.first_row, 4 * self.first_row + 20 * self.bench.rounds):
             milliseconds.append(self.sweep([row]) * 1000)
-        memory = status(process.pid, "RssAnon") - before
-        stop(process)
+        memory = status(worker.pid, "RssAnon") - before
+        worker.stop()
         for quantile in (0.5, 0.99):
-            print(f"index, 2 patterns with 110 keys of {KEYS:,}, commit to last key gone  p{quantile * 100:<5g}"
-                  f" {percentile(milliseconds, quantile):8.3f} ms   of {len(milliseconds)}")
-        print(f"index, memory of the worker  {memory * 1024 / KEYS:.0f} bytes a key of 11", flush=True)
+            self.bench.report.rows(
+                f"2 patterns with 110 keys, commit to last key gone, p{quantile * 100:g}", "ms",
+                {"unstale, index": [percentile(milliseconds, quantile)]})
+        self.bench.report.rows("the index' memory, for a key of 11 bytes", "B", {"unstale, index": [memory * 1024 / self.keys]})
 
     def wait_for_index(self):
         """Until a row's keys are gone faster than a pass can be."""
         end = time.monotonic() + PATIENCE
-        while self.sweep([1000]) > 0.05:
+        while self.sweep([self.first_row]) > 0.05:
             if time.monotonic() > end:
                 sys.exit(f"there is no index after {PATIENCE} s")
 
@@ -162,7 +175,7 @@ class Patterns:
         self.fresh()
         results = {}
         for _ in range(self.bench.rounds):
-            process = self.start("")
+            worker = self.start("")
             for name in ("without", "with passes"):
                 client = Foreground(self.bench.servers.redis_port)
                 end = time.monotonic() + self.bench.seconds
@@ -171,11 +184,12 @@ class Patterns:
                     if name == "without":
                         time.sleep(0.1)  # until the end of the measurement
                     else:
-                        self.sweep([5000 + passes], pause=0.1)
+                        self.sweep([5 * self.first_row + passes], pause=0.1)
                         passes += 1
                 results.setdefault(name, []).append(client.stop())
-            stop(process)
+            worker.stop()
         for quantile in (0.5, 0.99, 0.999):
-            report(f"foreground GET beside passes at the default share, p{quantile * 100:g}", "ms",
-                   {name: [percentile(sample, quantile) for sample in samples] for name, samples in results.items()},
-                   base="without")
+            self.bench.report.rows(
+                f"others' GET beside passes, p{quantile * 100:g}", "ms",
+                {name: [percentile(sample, quantile) for sample in samples] for name, samples in results.items()},
+                base="without")

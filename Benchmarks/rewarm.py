@@ -8,7 +8,7 @@ import time
 
 import psycopg
 
-from measuring import cpu_seconds, percentile, report, status, stop
+from measuring import percentile, status
 
 RULES = """
 version: 1
@@ -22,16 +22,26 @@ rules:
         when: exists
 """
 TTL = 3600
-ROWS = 10_000
-STORM_ROWS = STORM_UPDATES = 100_000
 # Times are measured with the writer's clock, and end when an entry's own lifetime began: so nobody has to look
 # at Redis often to know when an entry was stored.
 PATIENCE = 60
 
 
+def run(bench):
+    rewarm = Rewarm(bench)
+    bench.report.section(
+        "rewarm", f"Entries that are loaded anew by SQL: {rewarm.rows:,} after one UPDATE, one at a time, and in a storm of "
+        f"{rewarm.storm_rows:,} updates by 8 writers")
+    rewarm.bulk()
+    rewarm.latency()
+    rewarm.storm()
+
+
 class Rewarm:
     def __init__(self, bench):
         self.bench, self.cache = bench, bench.cache
+        self.rows = bench.scale(10_000, 1_000)
+        self.storm_rows = bench.scale(100_000, 2_000)
 
     # What is there
 
@@ -50,11 +60,11 @@ class Rewarm:
         )
         self.cache.flushall()
         pipeline = self.cache.pipeline(transaction=False)
-        for key, value in self.rows().items():
+        for key, value in self.values().items():
             pipeline.set(key, value, ex=TTL)
         pipeline.execute()
 
-    def rows(self):
+    def values(self):
         """What the entries should be."""
         return {f"item:{number}": text.encode() for number, text in self.bench.sql("SELECT id, to_json(i)::text FROM items i")}
 
@@ -79,17 +89,17 @@ class Rewarm:
         times, rates, updates, cpu, memory, seen = {}, {}, {}, {}, {}, []
         for _ in range(self.bench.rounds):
             for contestant, change in (("unstale", self.rewarm_by_worker), ("loop", self.rewarm_by_loop)):
-                self.fresh(ROWS)
+                self.fresh(self.rows)
                 update, seconds = change(cpu, memory, seen)
-                rows = self.rows()
+                rows = self.values()
                 if self.entries(list(rows)) != rows:
                     sys.exit(f"{contestant} has left entries that are not as their rows")
                 updates.setdefault(contestant, []).append(update * 1000)
                 times.setdefault(contestant, []).append(seconds * 1000)
-                rates.setdefault(contestant, []).append(ROWS / seconds)
-        title = f"rewarm, {ROWS:,} entries after one UPDATE"
+                rates.setdefault(contestant, []).append(self.rows / seconds)
+        report, title = self.bench.report.rows, "one UPDATE"
         report(f"{title}, commit to last new value", "ms", times, base="loop")
-        report(title, "keys/s", rates, base="loop")
+        report(f"{title}, entries", "1/s", rates, base="loop")
         report(f"{title}, the UPDATE itself", "ms", updates, base="loop")
         report(f"{title}, the worker's CPU", "s", cpu)
         report(f"{title}, peak anonymous memory", "MiB", memory)
@@ -103,26 +113,26 @@ class Rewarm:
         return committed - start, committed
 
     def rewarm_by_worker(self, cpu, memory, seen):
-        process = self.bench.start("unstale")
-        keys = [f"item:{number}" for number in range(1, ROWS + 1)]
-        before = cpu_seconds(process.pid)
+        worker = self.bench.start("unstale")
+        keys = [f"item:{number}" for number in range(1, self.rows + 1)]
+        before = worker.cpu()
         self.cache.config_resetstat()
         with psycopg.connect(self.bench.servers.database_url, autocommit=True) as connection:
             update, committed = self.update_all(connection)
-        peak = self.wait_until_new(keys, process.pid)
-        cpu.setdefault("unstale", []).append(cpu_seconds(process.pid) - before)
+        peak = self.wait_until_new(keys, worker.pid)
+        cpu.setdefault("unstale", []).append(worker.cpu() - before)
         memory.setdefault("unstale", []).append(peak / 1024)
         seen.append(self.cache.info("commandstats")["cmdstat_mget"]["usec"] / 1000)
-        stop(process)
+        worker.stop()
         return update, self.stored_at(keys) - committed
 
     def rewarm_by_loop(self, *_):
         with psycopg.connect(self.bench.servers.database_url, autocommit=True) as connection:
             update, committed = self.update_all(connection)
-            for number in range(1, ROWS + 1):
+            for number in range(1, self.rows + 1):
                 row = connection.execute("SELECT to_json(i)::text FROM items i WHERE i.id = %s", (number,)).fetchone()
                 self.cache.set(f"item:{number}", row[0], ex=TTL)
-        return update, self.stored_at([f"item:{number}" for number in range(1, ROWS + 1)]) - committed
+        return update, self.stored_at([f"item:{number}" for number in range(1, self.rows + 1)]) - committed
 
     def wait_until_new(self, keys, pid):
         """Until all entries are of version 1; gives the most anonymous memory that the worker had, in KiB.
@@ -147,23 +157,22 @@ class Rewarm:
         results = {}
         for _ in range(self.bench.rounds):
             for contestant in ("unstale", "naive_rewarm"):
-                self.fresh(ROWS)
-                process = self.bench.start(contestant)
-                results.setdefault(contestant, []).extend(self.observe(rate))
-                stop(process)
+                self.fresh(self.rows)
+                worker = self.bench.start(contestant)
+                results.setdefault(contestant, []).append(self.observe(rate))
+                worker.stop()
         for quantile in (0.5, 0.99, 0.999, 1):
-            reference = percentile(results["naive_rewarm"], quantile)
-            for name, values in results.items():
-                value = percentile(values, quantile)
-                print(f"rewarm, {rate}/s, commit to new value  {name:14} p{quantile * 100:<5g} {value:8.3f} ms"
-                      f"   {value / reference:5.2f} of naive_rewarm   of {len(values)}")
+            self.bench.report.rows(
+                f"{rate}/s, commit to new value, p{quantile * 100:g}", "ms",
+                {name: [percentile(sample, quantile) for sample in samples] for name, samples in results.items()},
+                base="naive_rewarm")
 
     def observe(self, rate):
         latencies = []
         with psycopg.connect(self.bench.servers.database_url, autocommit=True) as connection:
             next_at = time.perf_counter()
             for version in range(1, int(rate * self.bench.seconds) + 1):
-                row = random.randint(1, ROWS)
+                row = random.randint(1, self.rows)
                 while (wait := next_at - time.perf_counter()) > 0:
                     time.sleep(wait)  # the load's own pace
                 next_at += 1 / rate
@@ -181,24 +190,24 @@ class Rewarm:
 
     def storm(self):
         """100,000 updates by 8 writers: how many loads that costs, and whether anything is stale afterwards."""
-        for name, ids in (("uniform", f"random(1, {STORM_ROWS})"), ("zipfian", f"random_zipfian(1, {STORM_ROWS}, 1.1)")):
-            self.fresh(STORM_ROWS)
-            process = self.bench.start("unstale")
-            before = cpu_seconds(process.pid)
+        for name, ids in (("uniform", f"random(1, {self.storm_rows})"), ("zipfian", f"random_zipfian(1, {self.storm_rows}, 1.1)")):
+            self.fresh(self.storm_rows)
+            worker = self.bench.start("unstale")
+            before = worker.cpu()
             rate = self.bench.pgbench(
-                f"\\set id {ids}\nUPDATE items SET version = version + 1 WHERE id = :id;\n", 8, STORM_UPDATES)
+                f"\\set id {ids}\nUPDATE items SET version = version + 1 WHERE id = :id;\n", 8, "-t", str(self.storm_rows // 8))
             ended = time.monotonic()
             rewarms = self.wait_until_served()
-            settled, cpu = time.monotonic() - ended, cpu_seconds(process.pid) - before
-            rows = self.rows()
+            settled, cpu = time.monotonic() - ended, worker.cpu() - before
+            rows = self.values()
             entries = self.entries(list(rows))
             cached = {key: value for key, value in entries.items() if value is not None}
             stale = [key for key, value in cached.items() if value != rows[key]]
-            stop(process)
-            counts = "   ".join(f"{count} {what}" for what, count in sorted(rewarms.items()) if count)
-            print(f"rewarm, storm of {STORM_UPDATES:,} updates, {name}  {rate:.0f} tx/s   {counts}")
-            print(f"rewarm, storm of {STORM_UPDATES:,} updates, {name}  served {settled:.1f} s after the last"
-                  f"   the worker's CPU {cpu:.1f} s   {len(cached)} cached   {len(stale)} stale", flush=True)
+            worker.stop()
+            counts = ", ".join(f"{count} {what}" for what, count in sorted(rewarms.items()) if count)
+            self.bench.report.note(
+                f"Storm, {name}: {rate:.0f} tx/s; {counts}; served {settled:.1f} s after the last on {cpu:.1f} s of CPU; "
+                f"{len(cached)} cached, {len(stale)} stale")
             if stale or not cached:
                 sys.exit(f"stale: {stale[:10]}")
 
@@ -207,7 +216,7 @@ class Rewarm:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             output = subprocess.run(
-                [self.bench.binary, "status", "--json"], env=self.bench.environment, capture_output=True, text=True)
+                [self.bench.builds["unstale"], "status", "--json"], env=self.bench.environment, capture_output=True, text=True)
             target = json.loads(output.stdout)["targets"][0]
             if target["backlog"] == 0:
                 return target["rewarms"]

@@ -17,6 +17,7 @@ SETTINGS = {
     "max_connections": "100",
     "wal_level": "logical",
 }
+PATIENCE = 10
 
 
 def as_postgres(command):
@@ -56,8 +57,20 @@ class Servers:
             cwd=self.folder, stdout=subprocess.DEVNULL)
         self.database_url = f"postgres://postgres@127.0.0.1:{self.postgres_port}/postgres"
         self.redis_url = f"redis://127.0.0.1:{self.redis_port}"
-        time.sleep(0.5)
+        end = time.monotonic() + PATIENCE
+        while not self.answers():
+            if time.monotonic() > end or self.redis.poll() is not None:
+                self.__exit__()
+                raise RuntimeError("Redis does not answer")
+            time.sleep(0.01)  # until it is tried again; PATIENCE is the deadline
         return self
+
+    def answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.redis_port), timeout=1):
+                return True
+        except OSError:
+            return False
 
     def __exit__(self, *_):
         self.redis.send_signal(signal.SIGTERM)

@@ -10,10 +10,11 @@ import redis.asyncio
 TRIGGER = """
 CREATE OR REPLACE FUNCTION notify_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('changes', json_build_object('table', TG_TABLE_NAME, 'id', NEW.id)::text);
+    PERFORM pg_notify('changes', json_build_object('table', TG_TABLE_NAME, 'id', coalesce(NEW.id, OLD.id))::text);
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER notify_change AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION notify_change();
+CREATE OR REPLACE TRIGGER notify_change AFTER INSERT OR UPDATE OR DELETE ON users
+    FOR EACH ROW EXECUTE FUNCTION notify_change();
 """
 
 
@@ -29,4 +30,5 @@ async def main(database_url, redis_url):
         await cache.delete(f"user:{change['id']}")
 
 
-asyncio.run(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

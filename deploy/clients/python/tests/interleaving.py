@@ -1,6 +1,7 @@
 """Readers and a writer that take one step at a time, in an order that the test chooses."""
 
 import asyncio
+import random
 from uuid import uuid4
 
 
@@ -23,6 +24,11 @@ class Row:
 
     def unlink(self):
         self.look.unlink(self.key)
+
+    @property
+    def changes(self):
+        """What becomes of one change, in this order."""
+        return self.commit, self.fence, self.unlink
 
     @property
     def cached(self):
@@ -97,3 +103,53 @@ class Schedule:
             else:
                 self.turns.pop(self.rng.choice(sorted(self.turns))).set_result(None)
         await asyncio.gather(*tasks)
+
+
+async def outcome(kind, new_cache, row, moments, fenced=True, **reading):
+    """One reader, with each of the changes before its step of that number. Returns how many steps it took."""
+    changes = list(zip(moments, row.changes))[::-1]  # the next one last
+    steps = 0
+
+    async def step():
+        nonlocal steps
+        while changes and changes[-1][0] == steps:
+            changes.pop()[1]()
+        steps += 1
+
+    cache = new_cache(cache_class=stepped(kind, step, fenced))
+    assert await kind.read(cache, row.key, row.load, **reading) in (b"0", b"1")
+    while changes:
+        changes.pop()[1]()
+    return steps
+
+
+async def race(kind, new_cache, row, seed, fenced=True, **reading):
+    """Three readers, who read for as long as it takes to make three changes."""
+    schedule, clock, key = Schedule(random.Random(seed)), Clock(kind), row.key
+    written = False
+
+    async def read(name):
+        step = schedule.step(name)
+        cache = new_cache(cache_class=stepped(kind, step, fenced), clock=clock, sleep=clock.sleep)
+
+        async def load():
+            loaded = await row.load()
+            for _ in range(3):
+                await step()
+            return loaded
+
+        while not written:
+            await kind.read(cache, key, load, **reading)
+
+    async def write():
+        nonlocal written
+        step = schedule.step("writer")
+        for _ in range(3):
+            for _ in range(schedule.rng.randrange(12)):
+                await step()
+            for change in row.changes:
+                await step()
+                change()
+        written = True
+
+    await schedule.run(*(read(f"reader {number}") for number in range(3)), write())

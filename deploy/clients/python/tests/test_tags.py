@@ -1,10 +1,9 @@
 """What is filed under a tag goes with it, whenever the worker empties it."""
 
 import itertools
-import random
 from collections import Counter
 
-from interleaving import Clock, Row, Schedule, stepped
+from interleaving import Row, outcome, race
 
 
 class TaggedRow(Row):
@@ -25,6 +24,10 @@ class TaggedRow(Row):
             self.fence()
             self.unlink()
         self.look.unlink(self.taken)
+
+    @property
+    def changes(self):
+        return self.commit, self.take, self.empty
 
     @property
     def is_filed(self):
@@ -76,73 +79,25 @@ async def test_who_may_not_file_leaves_no_lock(kind, new_server, new_cache, new_
     assert server.client.exists(key, f"{key}:tag", f"unstale:lock:{key}") == 0
 
 
-async def outcome(kind, new_cache, row, moments):
-    """One reader, with the commit, the taking and the emptying each before its step of that number."""
-    changes = list(zip(moments, (row.commit, row.take, row.empty)))[::-1]  # the next one last
-    steps = 0
-
-    async def step():
-        nonlocal steps
-        while changes and changes[-1][0] == steps:
-            changes.pop()[1]()
-        steps += 1
-
-    cache = new_cache(cache_class=stepped(kind, step))
-    assert await kind.read(cache, row.key, row.load, lock=None, tags=[row.tag]) in (b"0", b"1")
-    while changes:
-        changes.pop()[1]()
-    return steps
-
-
 async def test_no_moment_of_a_change_leaves_a_stale_or_an_unfiled_value(kind, new_cache, new_key, look):
-    steps = await outcome(kind, new_cache, TaggedRow(look, new_key()), (100, 100, 100))
+    row = TaggedRow(look, new_key())
+    steps = await outcome(kind, new_cache, row, (100, 100, 100), lock=None, tags=[row.tag])
     assert steps == 12
     seen = Counter()
     for moments in itertools.combinations_with_replacement(range(steps + 1), 3):
         row = TaggedRow(look, new_key())
-        await outcome(kind, new_cache, row, moments)
+        await outcome(kind, new_cache, row, moments, lock=None, tags=[row.tag])
         seen[row.cached] += 1
         assert row.cached != "stale", moments
         assert row.cached == "nothing" or row.is_filed, moments
     assert seen["new"] > 0 and seen["nothing"] > 0
 
 
-async def race(kind, new_cache, look, key, seed):
-    schedule, clock, row = Schedule(random.Random(seed)), Clock(kind), TaggedRow(look, key)
-    written = False
-
-    async def read(name):
-        step = schedule.step(name)
-        cache = new_cache(cache_class=stepped(kind, step), clock=clock, sleep=clock.sleep)
-
-        async def load():
-            loaded = await row.load()
-            for _ in range(3):
-                await step()
-            return loaded
-
-        while not written:
-            await kind.read(cache, key, load, lock=None, tags=[row.tag])
-
-    async def write():
-        nonlocal written
-        step = schedule.step("writer")
-        for _ in range(3):
-            for _ in range(schedule.rng.randrange(12)):
-                await step()
-            for change in (row.commit, row.take, row.empty):
-                await step()
-                change()
-        written = True
-
-    await schedule.run(*(read(f"reader {number}") for number in range(3)), write())
-    return row
-
-
 async def test_no_random_order_leaves_a_stale_or_an_unfiled_value(kind, new_cache, new_key, look):
     seen = Counter()
     for seed in range(200):
-        row = await race(kind, new_cache, look, new_key(), seed)
+        row = TaggedRow(look, new_key())
+        await race(kind, new_cache, row, seed, lock=None, tags=[row.tag])
         seen[row.cached] += 1
         assert row.cached != "stale", f"seed {seed}"
         assert row.cached == "nothing" or row.is_filed, f"seed {seed}"

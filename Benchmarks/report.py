@@ -23,11 +23,10 @@ class Report:
         base = self.base if self.base in results else base
         reference = median(results[base]) if base in results else None
         for contestant, values in results.items():
-            ratio = f"{median(values) / reference:.2f}" if reference else ""
+            ratio = f"{median(values) / reference:.2f} of {base}" if reference else ""
             cells = [what, contestant, *(number(value) for value in (median(values), min(values), max(values))), unit, ratio]
             self.sections[-1][2].append(cells)
-            against = f"  {ratio:>5} of {base}" if ratio else ""
-            print(f"  {what:44} {contestant:30} median {cells[2]:>9}  min {cells[3]:>9}  max {cells[4]:>9} {unit}{against}")
+            print(f"  {what:44} {contestant:30} median {cells[2]:>9}  min {cells[3]:>9}  max {cells[4]:>9} {unit}  {ratio}")
         sys.stdout.flush()
 
     def note(self, text):

@@ -121,18 +121,23 @@ public final class Listener: Sendable {
 
     private func hear(_ notifications: [Notification]) {
         for notification in notifications {
-            let heard = state.withLock { $0.tables.readers[notification.channel] }?.read(notification.payload)
-            guard let heard, let tally = tallies[notification.channel] else { continue }
+            guard let tally = tallies[notification.channel] else { continue }
+            hear(notification.payload, notification.channel) { tally.count($0) }
+        }
+    }
+
+    private func hear(_ payload: [UInt8], _ channel: String, count: (ListenTally.Outcome) -> Void) {
+        for heard in state.withLock({ $0.tables.readers[channel] })?.read(payload) ?? [] {
             switch heard {
-            case .row(let row): tally.count(state.withLock { $0.buffer.add(row) } ? .row : .overflow)
+            case .row(let row): count(state.withLock { $0.buffer.add(row) } ? .row : .overflow)
             case .anyRow(let table, let lacking):
-                tally.count(.anyRow)
+                count(.anyRow)
                 state.withLock { $0.buffer.add(anyRowOf: table) }
-                if let lacking { tell(lacking, notification.channel) }
-            case .ignored: tally.count(.ignored)
+                if let lacking { tell(lacking, channel) }
+            case .ignored: count(.ignored)
             case .unreadable(let table):
                 if let table { state.withLock { $0.buffer.add(anyRowOf: table) } }
-                unreadable(notification.payload, notification.channel)
+                unreadable(payload, channel)
             }
         }
     }

@@ -73,6 +73,7 @@ struct PayloadReader: Sendable {
         }
         guard let operation, let known = captured[table] else { return .anyRow(table, lacking: nil) }
         guard known.concerns(operation) else { return .ignored }
+        guard known.refusal == nil else { return .anyRow(table, lacking: nil) }
         return row(operation, old, new, of: known, payload)
     }
 
@@ -97,7 +98,8 @@ struct PayloadReader: Sendable {
         }
         return .row(
             HeardRow(
-                table: table.name, kind: kind, old: old?.text, new: new?.text, channel: channel.name, payload: payload))
+                table: table.name, capture: table.capture, kind: kind, old: old?.text, new: new?.text,
+                channel: channel.name, payload: payload))
     }
 }
 

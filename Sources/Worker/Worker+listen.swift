@@ -1,7 +1,4 @@
 import Capture
-import Delivery
-import Logging
-import Postgres
 
 extension Worker {
     /// What is listened to, and whether that works.
@@ -11,23 +8,16 @@ extension Worker {
     /// leads. Whatever happens to Postgres is waited for, and holds up nothing else.
     func listen() async {
         guard let listener else { return }
-        let backoff = Backoff.exponential(base: .milliseconds(100), cap: .seconds(5))
-        var random = SystemRandomNumberGenerator()
-        var failures = 0
+        var patience = Patience(
+            "Notifications are waited for", why: "Why notifications are waited for", cap: .seconds(5),
+            steady: .seconds(10), logger: logger)
         while !Task.isCancelled {
             let start = ContinuousClock.now
             do {
                 try await listener.listen()
             } catch {
                 guard !Task.isCancelled else { return }
-                if .now - start > .seconds(10) { failures = 0 }
-                failures += 1
-                let summary = (error as? PostgresError)?.summary ?? "\(error)"
-                logger.warning("Notifications are waited for", metadata: ["reason": "\(summary)"])
-                if summary != "\(error)" {
-                    logger.debug("Why notifications are waited for", metadata: ["reason": "\(error)"])
-                }
-                let delay = backoff.delay(afterFailures: failures, using: &random)
+                let delay = patience.failed(error, since: start)
                 // Cancelled, it is the end.
                 try? await Task.sleep(for: delay)
             }

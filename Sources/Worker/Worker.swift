@@ -1,9 +1,7 @@
 import Capture
-import Delivery
 public import Logging
 public import Rules
 public import ServiceLifecycle
-import Postgres
 
 /// Keeps targets true to one database, until it is told to stop.
 public struct Worker: Service, CustomStringConvertible {
@@ -55,10 +53,9 @@ public struct Worker: Service, CustomStringConvertible {
 
     /// One session after another.
     private func serve() async throws {
-        let backoff = Backoff.exponential(base: .milliseconds(100), cap: .seconds(2))
-        var random = SystemRandomNumberGenerator()
-        var failures = 0
-        var lastFailure: String?
+        var patience = Patience(
+            "Postgres is waited for", why: "Why Postgres is waited for", cap: .seconds(2), steady: .seconds(1),
+            logger: logger)
         while !Task.isShuttingDownGracefully {
             let start = ContinuousClock.now
             do {
@@ -69,19 +66,8 @@ public struct Worker: Service, CustomStringConvertible {
                 // Told to stop, and perhaps cancelled since because that took long: either way this is the end.
                 if Task.isShuttingDownGracefully { return }
                 try Task.checkCancellation()
-                if .now - start > .seconds(1) { failures = 0 }
-                failures += 1
-                // A failure that repeats itself is said once.
-                if "\(error)" != lastFailure || failures == 1 {
-                    let summary = (error as? PostgresError)?.summary ?? "\(error)"
-                    logger.warning("Postgres is waited for", metadata: ["reason": "\(summary)"])
-                    if summary != "\(error)" {
-                        logger.debug("Why Postgres is waited for", metadata: ["reason": "\(error)"])
-                    }
-                }
-                lastFailure = "\(error)"
+                let delay = patience.failed(error, since: start)
                 board.set(.waiting, reason: "\(error)")
-                let delay = backoff.delay(afterFailures: failures, using: &random)
                 try? await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
             }
         }

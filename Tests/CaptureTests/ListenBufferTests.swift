@@ -11,7 +11,7 @@ import Testing
 
     private func row(_ table: String, bytes: Int = 10) -> HeardRow {
         HeardRow(
-            table: TableName(name: table), kind: .insert, new: nil, channel: "c",
+            table: TableName(name: table), capture: 1, kind: .insert, new: nil, channel: "c",
             payload: [UInt8](repeating: 0x20, count: bytes))
     }
 

@@ -24,12 +24,15 @@ import Testing
 
     private func heard(_ payload: String, by reader: PayloadReader) -> String {
         func text(_ json: JSONText?) -> String { json.map { String(decoding: $0.bytes, as: UTF8.self) } ?? "-" }
-        return switch reader.read(Array(payload.utf8)) {
-        case .row(let row): "\(row.kind) \(row.table) \(text(row.old)) \(text(row.new))"
-        case .anyRow(let table, let lacking): "any \(table)" + (lacking.map { ", lacks \($0.name)" } ?? "")
-        case .ignored: "ignored"
-        case .unreadable(let table): "unreadable" + (table.map { ", any \($0)" } ?? "")
+        let meanings = reader.read(Array(payload.utf8)).map { heard in
+            switch heard {
+            case .row(let row): "\(row.kind) \(row.table) \(text(row.old)) \(text(row.new))"
+            case .anyRow(let table, let lacking): "any \(table)" + (lacking.map { ", lacks \($0.name)" } ?? "")
+            case .ignored: "ignored"
+            case .unreadable(let table): "unreadable" + (table.map { ", any \($0)" } ?? "")
+            }
         }
+        return meanings.sorted().joined(separator: "; ")
     }
 
     @Test(arguments: [
@@ -63,7 +66,7 @@ import Testing
         // Any row.
         ("users", "any public.users"), (" public.users\n", "any public.users"), (#""users""#, "any public.users"),
         (#""public"."users""#, "any public.users"), (#""Crm"."Account""#, "any Crm.Account"),
-        ("Crm.Account", "any Crm.Account"), (#""Crm.Account""#, "any Crm.Account"),
+        ("Crm.Account", "any Crm.Account"), (#""Crm.Account""#, "any Crm.Account"), ("Account", "any Crm.Account"),
         (#"{"table":"users"}"#, "any public.users"), (#"{"table":"users","op":"UPDATE"}"#, "any public.users"),
         (#"{"table":"users","op":"truncate"}"#, "any public.users"),
         (#"{"table":"users","op":"T","old":{"id":1,"name":"a"}}"#, "any public.users"),
@@ -78,7 +81,7 @@ import Testing
         ),
         (#"{"table":"users","op":"u","new":{"id":1,"name":"b","price":1}}"#, "any public.users"),
         // Others'.
-        ("orders", "ignored"), ("crm.users", "ignored"), ("Users", "ignored"), ("Account", "ignored"),
+        ("orders", "ignored"), ("crm.users", "ignored"), ("Users", "ignored"), ("public.Account", "ignored"),
         (#"{"table":"orders","op":"nonsense"}"#, "ignored"), (#"{"table":"crm.account"}"#, "ignored"),
         // Nothing to be made of.
         ("", "unreadable"), ("{", "unreadable"), ("[1]", "unreadable"), ("{}", "unreadable"), ("a b", "unreadable"),
@@ -93,7 +96,7 @@ import Testing
     }
 
     @Test func bytesThatAreNoText() throws {
-        #expect(try reader().read([0xFF, 0xFE]) == .unreadable(anyRowOf: nil))
+        #expect(try reader().read([0xFF, 0xFE]) == [.unreadable(anyRowOf: nil)])
     }
 
     /// An update without its old row is a row only where keys are of the primary key, and no condition asks.
@@ -132,6 +135,16 @@ import Testing
         #expect(heard(payload, by: try reader(channel: channel)) == "insert public.users - \(payload)")
     }
 
+    /// A name without its schema may be each table's that has it: which, nobody can tell.
+    @Test func aNameOfSeveralTables() throws {
+        let reader = try reader(tables: [Self.users, TableName(schema: "crm", name: "users")])
+        #expect(heard("users", by: reader) == "any crm.users; any public.users")
+        #expect(heard("crm.users", by: reader) == "any crm.users")
+        #expect(
+            heard(#"{"table":"users","op":"i","new":{"id":1,"name":"a"}}"#, by: reader)
+                == #"any crm.users; insert public.users - {"id":1,"name":"a"}"#)
+    }
+
     /// Where the channel has but one table, nobody needs to say which.
     @Test func aChannelOfOneTable() throws {
         let reader = try reader(channel: ListenChannel(name: "c", tables: [Self.users]), tables: [Self.users])
@@ -158,7 +171,9 @@ import Testing
         for _ in 1...20_000 {
             let payload = (0..<Int.random(in: 0...14, using: &random))
                 .compactMap { _ in words.randomElement(using: &random) }.joined()
-            if case .row(let row) = reader.read(Array(payload.utf8)) {
+            let meanings = reader.read(Array(payload.utf8))
+            #expect(meanings.count == 1)
+            if case .row(let row) = meanings.first {
                 #expect(row.table == Self.users && (row.old ?? row.new)?.object != nil)
             }
         }

@@ -46,6 +46,38 @@ import Testing
         }
     }
 
+    /// What somebody else's triggers tell, by what becomes of it.
+    @Test func countsNotifications() async throws {
+        try await withShop { shop in
+            let config = shop.folder + "/listen.yaml"
+            try write("listen:\n  - {channel: c, tables: [users], on_gap: ignore}\n", to: config)
+            try await shop.succeed("install", "--config", config)
+            let worker = try shop.startWorker(["--admin", "127.0.0.1:0", "--config", config])
+            let port = try await port(of: worker)
+            func expect(_ lines: [String]) async throws {
+                try await eventually("\(lines)") {
+                    let metrics = try await RawAnswer.get("/metrics", port: port).body
+                    return lines.allSatisfy { metrics.contains("\n\($0)\n") }
+                }
+            }
+            try await expect(["unstale_listening 1", "unstale_listen_gaps_total 1"])
+            try await shop.database.psql(
+                """
+                NOTIFY c, 'users'; NOTIFY c, 'carts'; NOTIFY c, 'lines'; NOTIFY c, '{'; NOTIFY c, '{"table":"users"}';
+                NOTIFY c, '{"table":"users","op":"D","old":{"id":1,"name":"a","email":"b"}}'; NOTIFY c, '}'; NOTIFY c, ')'
+                """)
+            let counts = ["row": 1, "any_row": 2, "ignored": 2, "unreadable": 3, "overflow": 0]
+            try await expect(
+                counts.map { #"unstale_notifications_total{channel="c",outcome="\#($0)"} \#($1)"# })
+            try await shop.database.psql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%unstale_probe%' AND datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            try await expect(["unstale_listening 1", "unstale_listen_gaps_total 2"])
+            worker.signal(15)
+            #expect(try await worker.end() == 0)
+        }
+    }
+
     @Test func ordersReachTheWorker() async throws {
         try await withShop { shop in
             let token = shop.folder + "/token"

@@ -40,14 +40,7 @@ public struct CaptureState: Sendable {
         _ rules: [Rule], listening: Listening? = nil, _ connection: PostgresConnection
     ) async throws -> CaptureState {
         let state = try await InstalledState.read(connection)
-        guard state.version == Schema.version, let wake = state.wake else {
-            throw PostgresError(
-                code: .server(sqlState: "3F000"),
-                message: state.version == nil
-                    ? "there is no capture in this database: run 'unstale install' as the tables' owner first"
-                    : "the schema unstale is of another version than this program: run 'unstale install'",
-                doing: "reading the installed capture")
-        }
+        let wake = try state.currentWake
         var problems: [Problem] = []
         var lookups: [String: LookupStatement] = [:]
         var loaders: [String: [Int: LoaderStatement]] = [:]

@@ -30,6 +30,19 @@ struct InstalledState: Sendable {
     /// Whether changes of a table are told by notifications.
     func isListened(_ table: TableName) -> Bool { capture(of: table)?.manifest.source == .notifications }
 
+    /// How a worker is woken. Throws where there is no capture that this program can work with.
+    var currentWake: Wake {
+        get throws(PostgresError) {
+            if version == Schema.version, let wake { return wake }
+            throw PostgresError(
+                code: .server(sqlState: "3F000"),
+                message: version == nil
+                    ? "there is no capture in this database: run 'unstale install' as the tables' owner first"
+                    : "the schema unstale is of another version than this program: run 'unstale install'",
+                doing: "reading the installed capture")
+        }
+    }
+
     static func read(_ connection: PostgresConnection) async throws(PostgresError) -> InstalledState {
         let doing = "reading the installed capture"
         var state = InstalledState()

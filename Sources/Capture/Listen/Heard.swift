@@ -28,6 +28,8 @@ struct HeardRow: Sendable, Equatable {
     }
 
     var table: TableName
+    /// The number of the capture by which it was read.
+    var capture: Int32
     var kind: Kind
     /// The row before, a JSON object.
     var old: JSONText?

@@ -16,6 +16,9 @@ struct ListenBuffer: Sendable {
     private var count = 0
     private var bytes = 0
 
+    /// Whether there are rows to write.
+    var hasRows: Bool { count > 0 }
+
     /// Takes a row in; false where there is no room, and any row of its table counts as changed.
     mutating func add(_ row: HeardRow) -> Bool {
         // Whatever row it is, it counts as changed anyway.

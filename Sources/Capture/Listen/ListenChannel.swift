@@ -47,4 +47,7 @@ public struct ListenChannel: Sendable, Equatable {
 extension [ListenChannel] {
     /// Whether any of them tells of a table that some rule names.
     public func tell(of table: TableName) -> Bool { contains { $0.tells(of: table) } }
+
+    /// Whether any row of a table counts as changed when what they tell of it may have been missed.
+    func countGaps(of table: TableName) -> Bool { contains { $0.onGap == .anyRow && $0.tells(of: table) } }
 }

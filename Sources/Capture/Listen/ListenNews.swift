@@ -1,6 +1,6 @@
 import Rules
 
-/// What is said of notifications, and how often: a value, without a clock of its own.
+/// What is said of one channel's notifications, and how often: a value, without a clock of its own.
 struct ListenNews: Sendable {
     private static let pause = Duration.seconds(60)
     /// Characters of a payload that are told.

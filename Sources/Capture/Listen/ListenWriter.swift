@@ -7,58 +7,68 @@ struct ListenWriter: Sendable {
     private static let doing = "recording notifications"
 
     /// What became of rows.
-    struct Outcome: Sendable {
-        /// Rows that Postgres could not read.
-        var unreadable: [HeardRow] = []
-        /// Tables of which any row counts as changed, and why it is not known better.
-        var anyRows: [TableName: String?] = [:]
-        /// Rows that are not written, for the capture is no longer the table's.
-        var outdated: [HeardRow] = []
+    enum Outcome: Sendable {
+        case written
+        /// They are not, for the capture is no longer the table's.
+        case outdated
+        /// Some can't be read; this is the first. Those behind it are not written.
+        case unreadable(HeardRow)
+        /// Postgres refuses the statement, whatever the values are.
+        case refused(reason: String)
     }
 
-    /// Writes rows of one table. Those that Postgres can't read are found by halving.
+    /// Writes rows of one table, by its capture.
     func write(_ rows: [HeardRow], of table: ListenedTable) async throws(PostgresError) -> Outcome {
-        var outcome = Outcome()
-        try await write(rows[...], of: table, &outcome)
-        return outcome
-    }
-
-    private func write(
-        _ rows: ArraySlice<HeardRow>, of table: ListenedTable, _ outcome: inout Outcome
-    ) async throws(PostgresError) {
         do throws(PostgresError) {
-            let result = try await connection.query(
-                table.statement,
-                [
-                    .texts(rows.map { Array($0.kind.rawValue.utf8) }),
-                    .texts(rows.map { $0.old.map { Array($0.bytes) } }),
-                    .texts(rows.map { $0.new.map { Array($0.bytes) } }),
-                ], prepared: true, doing: Self.doing)
-            if result.first?.bool(0) != true { outcome.outdated += rows }
+            return try await record(rows[...], of: table) ? .written : .outdated
         } catch {
             switch error.fault {
             case .server: throw error
             // As with a trigger that fails.
-            case .statement: outcome.anyRows[table.name] = error.message
-            case .values where rows.count == 1:
-                outcome.unreadable += rows
-                if outcome.anyRows[table.name] == nil { outcome.anyRows.updateValue(nil, forKey: table.name) }
-            case .values:
-                let middle = rows.startIndex + rows.count / 2
-                try await write(rows[..<middle], of: table, &outcome)
-                try await write(rows[middle...], of: table, &outcome)
+            case .statement: return .refused(reason: error.message)
+            case .values: return .unreadable(try await firstUnreadable(rows, of: table))
             }
         }
     }
 
-    /// Any row of these tables counts as changed, each for the reason that is given.
-    func write(anyRowsOf tables: [(table: ListenedTable, reason: String?)], ring: Bool) async throws(PostgresError) {
+    /// The first row that can't be read, of several that can't be read together. It is found by halving.
+    private func firstUnreadable(
+        _ rows: [HeardRow], of table: ListenedTable
+    ) async throws(PostgresError) -> HeardRow {
+        var suspects = rows[...]
+        while suspects.count > 1 {
+            let half = suspects.prefix(suspects.count / 2)
+            do throws(PostgresError) {
+                _ = try await record(half, of: table)
+                suspects = suspects.dropFirst(half.count)
+            } catch {
+                guard error.fault != .server else { throw error }
+                suspects = half
+            }
+        }
+        return suspects[suspects.startIndex]
+    }
+
+    /// Whether the capture still is the table's; otherwise nothing is written.
+    private func record(_ rows: ArraySlice<HeardRow>, of table: ListenedTable) async throws(PostgresError) -> Bool {
+        let result = try await connection.query(
+            table.statement,
+            [
+                .texts(rows.map { Array($0.kind.rawValue.utf8) }),
+                .texts(rows.map { $0.old.map { Array($0.bytes) } }),
+                .texts(rows.map { $0.new.map { Array($0.bytes) } }),
+            ], prepared: true, doing: Self.doing)
+        return result.first?.bool(0) == true
+    }
+
+    /// Any row of these tables counts as changed, for what is refused about each, if anything.
+    func write(anyRowsOf tables: [ListenedTable], ring: Bool) async throws(PostgresError) {
         guard !tables.isEmpty else { return }
         _ = try await connection.query(
             ListenStatement.anyRow(ring: ring),
             [
-                .texts(tables.map { Array("\($0.table.capture)".utf8) }),
-                .texts(tables.map { $0.reason.map { Array($0.utf8) } }),
+                .texts(tables.map { Array("\($0.capture)".utf8) }),
+                .texts(tables.map { $0.refusal.map { Array($0.utf8) } }),
             ], doing: Self.doing)
     }
 }

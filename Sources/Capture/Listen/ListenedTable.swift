@@ -16,6 +16,9 @@ struct ListenedTable: Sendable, Equatable {
     /// Whether an update can do without its old row: where keys are made of the primary key alone, it has not moved.
     let canLackOld: Bool
     private let operations: Set<Operation>
+    /// Why Postgres refuses the statement, whatever the values are; nil: as far as anybody knows, it does not. Then any
+    /// row counts as changed, and nobody asks again until the table is looked at anew.
+    var refusal: String?
 
     /// - Parameter ring: Whether a sleeping worker is woken by NOTIFY.
     init(_ shape: TableShape, _ capture: InstalledCapture, ring: Bool) {

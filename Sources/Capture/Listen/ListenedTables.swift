@@ -3,6 +3,7 @@ import Rules
 
 /// The tables that notifications tell of, and how to read each channel's payloads. A value.
 struct ListenedTables: Sendable {
+    private let channels: [ListenChannel]
     /// What rules name.
     let named: Set<TableName>
     /// Those whose capture is installed, and knows that it has no triggers.
@@ -16,12 +17,7 @@ struct ListenedTables: Sendable {
         _ channels: [ListenChannel], named: Set<TableName>, _ connection: PostgresConnection
     ) async throws(PostgresError) -> ListenedTables {
         let state = try await InstalledState.read(connection)
-        guard state.version == Schema.version, let wake = state.wake else {
-            throw PostgresError(
-                code: .server(sqlState: "3F000"), message: "there is no capture in this database",
-                doing: "reading the installed capture")
-        }
-        var tables = ListenedTables(named: named, ring: wake == .notify)
+        var tables = ListenedTables(channels, named: named, ring: try state.currentWake == .notify)
         let catalog = Catalog(connection: connection)
         for capture in state.captures where !capture.isRetired && capture.manifest.source == .notifications {
             let table = capture.manifest.table
@@ -29,18 +25,29 @@ struct ListenedTables: Sendable {
             else { continue }
             tables.captured[table] = ListenedTable(shape, capture, ring: tables.ring)
         }
-        for channel in channels {
-            let own = named.filter(channel.tells).sorted { $0.description < $1.description }
-            tables.readers[channel.name] = PayloadReader(channel, tables: own, captured: tables.captured)
-        }
+        tables.makeReaders()
         return tables
     }
 
-    private init(named: Set<TableName>, ring: Bool) {
+    private init(_ channels: [ListenChannel], named: Set<TableName>, ring: Bool) {
+        self.channels = channels
         self.named = named
         self.ring = ring
     }
 
     /// Nothing is known yet.
-    init() { self.init(named: [], ring: false) }
+    init() { self.init([], named: [], ring: false) }
+
+    /// Postgres refuses to write rows of this table, whatever they are.
+    mutating func refuse(_ table: TableName, because reason: String) {
+        captured[table]?.refusal = reason
+        makeReaders()
+    }
+
+    private mutating func makeReaders() {
+        for channel in channels {
+            let own = named.filter(channel.tells).sorted { $0.description < $1.description }
+            readers[channel.name] = PayloadReader(channel, tables: own, captured: captured)
+        }
+    }
 }

@@ -10,7 +10,7 @@ public final class Listener: Sendable {
     private struct State {
         var tables = ListenedTables()
         var buffer = ListenBuffer()
-        var news = ListenNews()
+        var news: [String: ListenNews] = [:]
         var fault: String?
         var hasIntroducedItself = false
     }
@@ -53,13 +53,13 @@ public final class Listener: Sendable {
     public var listening: Listening { Listening(channels, fault: state.withLock { $0.fault }) }
 
     /// Listens until a connection fails, which is thrown, or the task is cancelled. What was heard and is not written yet
-    /// by then is written when it is called again.
+    /// by then is written when it is called again; where it is cancelled, that is tried at once, for it may be the end.
     public func listen() async throws {
         introduce()
+        defer { isListening.record(0) }
         do {
             try await listenOnce()
         } catch {
-            isListening.record(0)
             // Told to end: it is no fault.
             if !Task.isCancelled { state.withLock { $0.fault = (error as? PostgresError)?.summary ?? "\(error)" } }
             throw error
@@ -78,6 +78,15 @@ public final class Listener: Sendable {
         isListening.record(1)
         state.withLock { $0.fault = nil }
         countGap()
+        do {
+            try await listen(with: ear, writer)
+        } catch {
+            if Task.isCancelled { await writeLast(by: writer) }
+            throw error
+        }
+    }
+
+    private func listen(with ear: PostgresConnection, _ writer: ListenWriter) async throws {
         let (changes, changed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         changed.yield()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -90,13 +99,16 @@ public final class Listener: Sendable {
             group.addTask {
                 for await _ in changes {
                     try await self.write(by: writer)
+                    // What was heard again is yet to be written.
+                    if self.state.withLock({ $0.buffer.hasRows }) { changed.yield() }
                     // The pace: what comes meanwhile is written together.
                     try await Task.sleep(for: self.pace)
                 }
+                try Task.checkCancellation()
             }
-            group.addTask { try await self.keepUp(writer.connection) { changed.yield() } }
+            group.addTask { try await self.keepUp(writer) { changed.yield() } }
+            // None of them ends but by what it throws.
             try await group.next()
-            group.cancelAll()
         }
     }
 
@@ -121,32 +133,38 @@ public final class Listener: Sendable {
 
     private func hear(_ notifications: [Notification]) {
         for notification in notifications {
-            let heard = state.withLock { $0.tables.readers[notification.channel] }?.read(notification.payload)
-            guard let heard, let tally = tallies[notification.channel] else { continue }
+            guard let tally = tallies[notification.channel] else { continue }
+            hear(notification.payload, notification.channel) { tally.count($0) }
+        }
+    }
+
+    private func hear(_ payload: [UInt8], _ channel: String, count: (ListenTally.Outcome) -> Void) {
+        for heard in state.withLock({ $0.tables.readers[channel] })?.read(payload) ?? [] {
             switch heard {
-            case .row(let row): tally.count(state.withLock { $0.buffer.add(row) } ? .row : .overflow)
+            case .row(let row): count(state.withLock { $0.buffer.add(row) } ? .row : .overflow)
             case .anyRow(let table, let lacking):
-                tally.count(.anyRow)
+                count(.anyRow)
                 state.withLock { $0.buffer.add(anyRowOf: table) }
-                if let lacking { tell(lacking, notification.channel) }
-            case .ignored: tally.count(.ignored)
+                if let lacking { tell(lacking, channel) }
+            case .ignored: count(.ignored)
             case .unreadable(let table):
                 if let table { state.withLock { $0.buffer.add(anyRowOf: table) } }
-                unreadable(notification.payload, notification.channel)
+                unreadable(payload, channel)
             }
         }
     }
 
     private func unreadable(_ payload: [UInt8], _ channel: String) {
         tallies[channel]?.count(.unreadable)
-        guard let news = state.withLock({ $0.news.isUnreadable(payload, at: .now) }) else { return }
+        guard let news = state.withLock({ $0.news[channel, default: ListenNews()].isUnreadable(payload, at: .now) })
+        else { return }
         logger.warning(
             "A notification can't be read",
             metadata: ["channel": "\(channel.escaped)", "payload": "\(news.excerpt)", "count": "\(news.count)"])
     }
 
     private func tell(_ lacking: Heard.Column, _ channel: String) {
-        guard state.withLock({ $0.news.lacks(lacking) }) else { return }
+        guard state.withLock({ $0.news[channel, default: ListenNews()].lacks(lacking) }) else { return }
         logger.warning(
             "Notifications lack a column that rules need: any row counts as changed",
             metadata: [
@@ -161,9 +179,7 @@ public final class Listener: Sendable {
             "Listening: notifications from before were not heard",
             metadata: ["channels": "\(channels.map(\.name.escaped).joined(separator: ", "))"])
         state.withLock { state in
-            for channel in channels where channel.onGap == .anyRow {
-                for table in state.tables.named where channel.tells(of: table) { state.buffer.add(anyRowOf: table) }
-            }
+            for table in state.tables.named where channels.countGaps(of: table) { state.buffer.add(anyRowOf: table) }
         }
     }
 
@@ -186,33 +202,82 @@ public final class Listener: Sendable {
 
     // MARK: What is written
 
+    /// Writes what is in the buffer. What can't be written now is in it afterwards.
     private func write(by writer: ListenWriter) async throws {
-        var (tables, batches) = state.withLock { ($0.tables, $0.buffer.takeRows()) }
-        // A table whose capture is yet to be installed waits for that.
-        let due = state.withLock { $0.buffer.takeAnyRows { tables.captured[$0] != nil } }
-        var reasons = Dictionary(uniqueKeysWithValues: due.map { ($0, String?.none) })
+        var batches = state.withLock { $0.buffer.takeRows() }
         do {
-            while let rows = batches.last {
-                guard let table = tables.captured[rows[0].table] else {
-                    state.withLock { $0.buffer.add(anyRowOf: rows[0].table) }
-                    batches.removeLast()
-                    continue
-                }
-                let outcome = try await writer.write(rows, of: table)
+            while true {
+                // That says more than all rows that were heard before it.
+                let covered = try await writeAnyRows(by: writer) { $0.refusal == nil }
+                batches.removeAll { covered.contains($0[0].table) }
+                guard let rows = batches.last else { return }
+                try await write(rows, by: writer)
                 batches.removeLast()
-                reasons.merge(outcome.anyRows) { $1 }
-                for row in outcome.unreadable { unreadable(row.payload, row.channel) }
-                guard !outcome.outdated.isEmpty || outcome.anyRows[table.name] ?? nil != nil else { continue }
-                try await load(writer.connection)
-                tables = state.withLock { $0.tables }
-                if !outcome.outdated.isEmpty { batches.append(outcome.outdated) }
             }
-            let anyRows = reasons.compactMap { table, reason in tables.captured[table].map { ($0, reason) } }
-            try await writer.write(anyRowsOf: anyRows, ring: tables.ring)
         } catch {
             state.withLock { state in
-                for table in reasons.keys { state.buffer.add(anyRowOf: table) }
                 for row in batches.joined() { _ = state.buffer.add(row) }
+            }
+            throw error
+        }
+    }
+
+    /// Writes what is left, by a task of its own, for this one is cancelled. A Postgres that doesn't answer must not hold
+    /// up the end for long.
+    private func writeLast(by writer: ListenWriter) async {
+        let writing = Task {
+            repeat { try await write(by: writer) } while state.withLock { $0.buffer.hasRows }
+            _ = try await writeAnyRows(by: writer) { _ in true }
+        }
+        let limit = Task {
+            try await Task.sleep(for: .seconds(2))
+            writing.cancel()
+        }
+        _ = await writing.result
+        limit.cancel()
+    }
+
+    /// One attempt with rows of one table.
+    private func write(_ rows: [HeardRow], by writer: ListenWriter) async throws {
+        guard let table = state.withLock({ $0.tables.captured[rows[0].table] }), table.refusal == nil,
+            rows.allSatisfy({ $0.capture == table.capture })
+        else { return hearAgain(rows) }
+        switch try await writer.write(rows, of: table) {
+        case .written: break
+        case .outdated:
+            try await load(writer.connection)
+            hearAgain(rows)
+        case .unreadable(let row):
+            state.withLock { $0.buffer.add(anyRowOf: table.name) }
+            unreadable(row.payload, row.channel)
+        case .refused(let reason):
+            state.withLock { state in
+                state.buffer.add(anyRowOf: table.name)
+                state.tables.refuse(table.name, because: reason)
+            }
+        }
+    }
+
+    /// What rows mean to the capture as it is now, the one by which they were read does not know.
+    private func hearAgain(_ rows: [HeardRow]) {
+        for row in rows { hear(row.payload, row.channel) { _ in } }
+    }
+
+    /// Records any row of the tables that are due, and gives those; a table whose capture is yet to be installed waits
+    /// for that.
+    private func writeAnyRows(
+        by writer: ListenWriter, where isDue: (ListenedTable) -> Bool
+    ) async throws -> Set<TableName> {
+        let (due, tables) = state.withLock { state in
+            let tables = state.tables
+            return (state.buffer.takeAnyRows { tables.captured[$0].map(isDue) ?? false }, tables)
+        }
+        do {
+            try await writer.write(anyRowsOf: due.compactMap { tables.captured[$0] }, ring: tables.ring)
+            return due
+        } catch {
+            state.withLock { state in
+                for table in due { state.buffer.add(anyRowOf: table) }
             }
             throw error
         }
@@ -223,25 +288,30 @@ public final class Listener: Sendable {
     private func load(_ connection: PostgresConnection) async throws {
         let tables = try await ListenedTables.read(channels, named: tables(), connection)
         state.withLock { state in
+            let changed = tables.captured.filter { state.tables.captured[$0.key] != $0.value }.keys
             state.tables = tables
             // No rule asks for what had to wait.
             _ = state.buffer.takeAnyRows { !tables.named.contains($0) }
+            // Up to now, what is new of them was ignored.
+            for table in changed where channels.countGaps(of: table) { state.buffer.add(anyRowOf: table) }
         }
     }
 
-    /// Looks at the capture now and then, and once a second where something waits for it.
-    private func keepUp(_ connection: PostgresConnection, _ changed: @Sendable () -> Void) async throws -> Never {
+    /// Follows, once a second, what rules name and others install, and now and then whatever else may have changed.
+    private func keepUp(_ writer: ListenWriter, _ changed: @Sendable () -> Void) async throws -> Never {
+        var loaded: ListenedTables.Version?
         var loadedAt = ContinuousClock.now
         while true {
             // The period of a look at what others install.
             try await Task.sleep(for: .seconds(1))
-            let (known, waits) = state.withLock { state in
-                (state.tables.named, state.buffer.anyRows.contains { state.tables.captured[$0] == nil })
+            // No more often, for whatever changes of these tables is any row.
+            _ = try await writeAnyRows(by: writer) { $0.refusal != nil }
+            let version = try await ListenedTables.Version.read(tables(), writer.connection)
+            if version != loaded || .now - loadedAt >= checkInterval {
+                try await load(writer.connection)
+                (loaded, loadedAt) = (version, .now)
+                changed()
             }
-            guard waits || known != tables() || .now - loadedAt >= checkInterval else { continue }
-            try await load(connection)
-            loadedAt = .now
-            changed()
         }
     }
 }

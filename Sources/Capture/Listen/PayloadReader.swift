@@ -3,8 +3,11 @@ import Rules
 /// Reads the payloads of one channel. Pure: the same payload always means the same.
 struct PayloadReader: Sendable {
     private let channel: ListenChannel
-    /// Tables by their names as payloads have them: those of partitions stand for their table.
-    private let names: [String: TableName]
+    /// Tables by their names as payloads have them: those of partitions stand for their table, and a name without its
+    /// schema for every table that has it.
+    private let names: [String: Set<TableName>]
+    /// The channel's table, where it is told to have one.
+    private let onlyTable: TableName?
     /// Those whose capture is known.
     private let captured: [TableName: ListenedTable]
 
@@ -17,44 +20,39 @@ struct PayloadReader: Sendable {
         let own = tables.map { ($0, $0) }
         let inherited = tables.flatMap { table in (captured[table]?.descendants ?? []).map { ($0, table) } }
         let all = (own + inherited).flatMap { name, table in
-            (name.schema == "public" ? [name.description, name.name] : [name.description]).map { ($0, table) }
+            [name.description, name.name].map { ($0, Set([table])) }
         }
-        names = Dictionary(all) { first, _ in first }
+        names = Dictionary(all) { $0.union($1) }
+        onlyTable = channel.tables?.count == 1 ? tables.first : nil
     }
 
-    func read(_ payload: [UInt8]) -> Heard {
+    /// What a payload means: one thing, or one for each table that has the name which it gives.
+    func read(_ payload: [UInt8]) -> [Heard] {
         guard let json = JSONText(payload) else { return read(plain: payload) }
         if let name = json.string { return named(name) }
-        guard let json = json.object else { return .unreadable(anyRowOf: onlyTable) }
+        guard let json = json.object else { return [.unreadable(anyRowOf: onlyTable)] }
         guard let value = channel.table.value(in: json) else {
-            return onlyTable.map { read(json, of: $0, payload) } ?? .unreadable(anyRowOf: nil)
+            return [onlyTable.map { read(json, of: $0, payload) } ?? .unreadable(anyRowOf: nil)]
         }
-        guard let name = value.string else { return .unreadable(anyRowOf: onlyTable) }
-        guard let table = table(named: name) else { return .ignored }
-        return read(json, of: table, payload)
+        guard let name = value.string else { return [.unreadable(anyRowOf: onlyTable)] }
+        return tables(named: name)?.map { read(json, of: $0, payload) } ?? [.ignored]
     }
 
     /// Just a table's name; nothing at all is enough where the channel has but one table.
-    private func read(plain payload: [UInt8]) -> Heard {
-        guard let text = String(validating: payload, as: UTF8.self) else { return .unreadable(anyRowOf: onlyTable) }
+    private func read(plain payload: [UInt8]) -> [Heard] {
+        guard let text = String(validating: payload, as: UTF8.self) else { return [.unreadable(anyRowOf: onlyTable)] }
         let name = text.trimmed
-        if name.isEmpty, let onlyTable { return .anyRow(onlyTable, lacking: nil) }
+        if name.isEmpty, let onlyTable { return [.anyRow(onlyTable, lacking: nil)] }
         return named(name)
     }
 
-    private func named(_ name: String) -> Heard {
-        if let table = table(named: name) { return .anyRow(table, lacking: nil) }
-        return name.isName ? .ignored : .unreadable(anyRowOf: onlyTable)
+    private func named(_ name: String) -> [Heard] {
+        if let tables = tables(named: name) { return tables.map { .anyRow($0, lacking: nil) } }
+        return [name.isName ? .ignored : .unreadable(anyRowOf: onlyTable)]
     }
 
-    /// A name as the catalog has it, or as SQL writes it.
-    private func table(named name: String) -> TableName? { names[name] ?? names[name.withoutQuotes] }
-
-    /// The channel's table, where it is told to have one.
-    private var onlyTable: TableName? {
-        guard let tables = channel.tables, tables.count == 1 else { return nil }
-        return names[tables[0].description]
-    }
+    /// A name as the catalog has it, or as SQL writes it; nil: it is none of ours.
+    private func tables(named name: String) -> Set<TableName>? { names[name] ?? names[name.withoutQuotes] }
 
     private func read(_ json: JSONObject, of table: TableName, _ payload: [UInt8]) -> Heard {
         let values = (old: channel.old.value(in: json), new: channel.new.value(in: json))
@@ -75,6 +73,7 @@ struct PayloadReader: Sendable {
         }
         guard let operation, let known = captured[table] else { return .anyRow(table, lacking: nil) }
         guard known.concerns(operation) else { return .ignored }
+        guard known.refusal == nil else { return .anyRow(table, lacking: nil) }
         return row(operation, old, new, of: known, payload)
     }
 
@@ -99,7 +98,8 @@ struct PayloadReader: Sendable {
         }
         return .row(
             HeardRow(
-                table: table.name, kind: kind, old: old?.text, new: new?.text, channel: channel.name, payload: payload))
+                table: table.name, capture: table.capture, kind: kind, old: old?.text, new: new?.text,
+                channel: channel.name, payload: payload))
     }
 }
 

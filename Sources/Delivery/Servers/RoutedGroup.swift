@@ -23,6 +23,8 @@ struct RoutedGroup {
     private var replies: [RedisReply] = []
     /// Where the next command is to be asked for.
     private var asked: RedisURL.Address?
+    /// How many commands were ever done: a redirection may have them done once more, which is no progress.
+    private var furthest = 0
     private var hops = 0
     private(set) var outcome: Outcome = .pending
 
@@ -69,7 +71,7 @@ struct RoutedGroup {
             }
             replies.append(answer)
             if answer.trouble?.isTargets ?? false { break }
-            hops = 0
+            if replies.count > furthest { (furthest, hops) = (replies.count, 0) }
         }
         if replies.count == commands.count || replies.last?.trouble?.isTargets ?? false { outcome = .done(replies) }
         return nil

@@ -235,13 +235,12 @@ final class Servers: Sendable {
 
     /// Tells what has changed of the common state. Called whenever something may have.
     private func announce() {
-        let masters = topology.map?.masters ?? []
-        let health = topology.health
+        // Read and told within, so that nothing older is told last.
         state.withLock { state in
-            let common = TargetState(common: [health] + masters.map { state.states[$0] ?? .connecting })
+            let masters = topology.map?.masters ?? []
+            let common = TargetState(common: [topology.health] + masters.map { state.states[$0] ?? .connecting })
             guard common != state.announced else { return }
             state.announced = common
-            // Within, so that it's told in order.
             onState(common)
         }
     }

@@ -81,6 +81,10 @@ final class KeyIndexes: Sendable {
         let masters = target.topology.map?.masters ?? []
         let indexes = state.withLock { state in masters.compactMap { state.indexes[$0] } }
         guard indexes.count == masters.count else { return nil }
+        // In a Cluster each key is deleted where it is.
+        if !target.topology.isCluster {
+            guard let server = await target.server, indexes.allSatisfy({ $0.leads(to: server) }) else { return nil }
+        }
         return try await IndexedSweep(of: target, in: indexes, share: sweepOptions.share)?.run(filter)
     }
 

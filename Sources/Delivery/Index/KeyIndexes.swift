@@ -91,11 +91,11 @@ final class KeyIndexes: Sendable {
     /// A key may go from a server that is yet to be met to one that was there already. Where one may have, keys are
     /// scanned for, which knows what to do about it.
     private func sweepCluster(_ filter: SweepFilter) async throws(CancellationError) -> IndexedSweep.Result? {
-        let watch = SlotWatch(servers: servers)
         let members = try await servers.members()
-        guard let before = try await watch.ownership(of: members), let result = try await sweepServers(filter),
-            let after = try await watch.ownership(of: members),
-            SlotWatch.unsettled(before, after)?.isEmpty == true,
+        let watched = try await SlotWatch(servers: servers).whileWatching(members) { () throws(CancellationError) in
+            try await self.sweepServers(filter)
+        }
+        guard let (result, moved) = watched, moved.isEmpty,
             Set(members.map(\.address)) == Set(target.topology.map?.masters ?? [])
         else { return nil }
         return result

@@ -12,6 +12,9 @@ extension Deliverer {
         let failed: FailedAction
     }
 
+    /// So many tags that a pass meets are emptied when it is over; more are not kept in mind.
+    private static let tagsAfterPass = 10_000
+
     /// Cuts times to live and increments counters, but for what is loaded anew.
     func perform(_ work: Work, _ planner: Planner) async throws(CancellationError) -> [FailedAction] {
         let actions = work.actions.filter { $0.action != .emptyTag }
@@ -63,13 +66,24 @@ extension Deliverer {
         guard !work.patternActions.isEmpty else { return [] }
         let visit = PatternVisit(work.patternActions, companions: target.companions)
         let failures = Mutex(Set<FailedAction>())
-        try await sweeper.visit(visit.patterns) { keys async throws(CancellationError) in
-            let actions = visit.actions(on: keys)
-            var failed = try await emptyTags(actions.filter { $0.action == .emptyTag }, planner)
-            failed += try await perform(actions.filter { $0.action != .emptyTag }, planner)
+        let tags = Mutex(Set<PlannedAction>())
+        @Sendable func keep(_ failed: [Failed]) {
             let real = failed.filter { !$0.failure.tellsOfAnotherKind(than: $0.planned.action) }
             failures.withLock { $0.formUnion(real.map(\.failed)) }
         }
+        try await sweeper.visit(visit.patterns) { keys async throws(CancellationError) in
+            let actions = visit.actions(on: keys)
+            // Others wait for the pass, and tags may be large.
+            let due = tags.withLock { tags in
+                tags.formUnion(actions.filter { $0.action == .emptyTag })
+                guard tags.count > Self.tagsAfterPass else { return Set<PlannedAction>() }
+                defer { tags = [] }
+                return tags
+            }
+            keep(try await emptyTags(Array(due), planner))
+            keep(try await perform(actions.filter { $0.action != .emptyTag }, planner))
+        }
+        keep(try await emptyTags(tags.withLock { Array($0) }, planner))
         return failures.withLock { Array($0) }
     }
 

@@ -77,11 +77,15 @@ public final class Target: Sendable {
             keys, fencing: fencing, companions: companions, keysPerCommand: options.keysPerCommand,
             bytesPerPipeline: options.bytesPerPipeline)
         var random = SystemRandomNumberGenerator()
-        var failures = 0
+        var retries = Retries(of: servers)
         while !work.isDone {
-            let replies = try await attempt(work.groups(using: &random))
-            failures = work.settle(replies) ? 0 : failures + 1
-            if failures > 0 { try await servers.rest(afterFailures: failures) }
+            let groups = work.groups(using: &random)
+            let replies = try await attempt(groups)
+            if work.settle(replies) {
+                retries.succeeded()
+            } else {
+                try await retries.failed(Self.obstacle(to: groups, replies))
+            }
         }
         return work.failures
     }
@@ -94,21 +98,25 @@ public final class Target: Sendable {
     func execute(groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]] {
         var answers = [[RedisReply]](repeating: [], count: groups.count)
         var waiting = Array(groups.indices)[...]
-        var failures = 0
+        var retries = Retries(of: servers)
         while !waiting.isEmpty {
             let next = Self.pipeline(waiting.map { groups[$0] }, bytes: options.bytesPerPipeline)
             let indexes = waiting.prefix(next.count)
             var unanswered: [Int] = []
-            for (index, replies) in zip(indexes, try await attempt(next)) {
+            let replies = try await attempt(next)
+            for (index, replies) in zip(indexes, replies) {
                 if let replies, !replies.contains(where: { $0.trouble?.isTargets == true }) {
                     answers[index] = replies
                 } else {
                     unanswered.append(index)
                 }
             }
-            failures = unanswered.count < next.count ? 0 : failures + 1
             waiting = unanswered + waiting.dropFirst(next.count)
-            if failures > 0 { try await servers.rest(afterFailures: failures) }
+            if unanswered.count < next.count {
+                retries.succeeded()
+            } else {
+                try await retries.failed(Self.obstacle(to: next, replies))
+            }
         }
         return answers
     }
@@ -128,6 +136,16 @@ public final class Target: Sendable {
     private func attempt(_ groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]?] {
         try await hold.wait()
         return try await servers.attempt(groups)
+    }
+
+    /// What keeps the first of some groups in a Cluster from being carried out; nil: it had no replies.
+    private static func obstacle(to groups: [CommandGroup], _ replies: [[RedisReply]?]) -> String? {
+        for (group, replies) in zip(groups, replies) {
+            guard let key = group.key, case .error(let error) = replies?.last, Trouble(error).isTargets
+            else { continue }
+            return "slot \(RedisSlot(of: key.bytes).number) is stuck: \(error.summary)"
+        }
+        return nil
     }
 
     /// As many of the first groups as make a pipeline; one at least.

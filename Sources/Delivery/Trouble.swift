@@ -22,8 +22,17 @@ enum Trouble: Hashable, Sendable {
         // An unknown command is one that was renamed or forbidden, or it is no Redis.
         let isTargets =
             Self.targetCodes.contains(error.code) || Self.slotCodes.contains(error.code)
-            || error.text.hasPrefix("ERR unknown command")
+            || error.text.hasPrefix("ERR unknown command") || Self.isTargets(inScript: error.text)
         self = isTargets ? .target(error.text) : .action(error.text)
+    }
+
+    /// Whether a script's error is about the target: Redis 7.0 says in words that there is no right to a command, and 6.2
+    /// has the code of each error in the middle of the line.
+    private static func isTargets(inScript text: String) -> Bool {
+        text.hasPrefix("ERR The user executing the script can't ")
+            || text.hasPrefix("ERR Error running script ")
+                && (text.contains(": The user executing the script can't ")
+                    || text.split(separator: " ").contains { $0.first == "-" && targetCodes.contains($0.dropFirst()) })
     }
 
     /// Whether it is the target's.

@@ -1,6 +1,6 @@
 /// A command and its arguments, all of them bytes. They lie in one buffer, so a command of some hundred keys
 /// costs two allocations and not one per key.
-public struct RedisCommand: Sendable {
+public struct RedisCommand: Hashable, Sendable {
     var bytes: [UInt8] = []
     /// Where in `bytes` each word ends.
     var ends: [Int] = []

@@ -34,8 +34,7 @@ extension RedisConnection {
         to url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions
     ) async throws(RedisError) -> RedisConnection {
         do throws(RedisError) {
-            let connection = try await open(
-                url, at: address, on: group, options: options, verifies: url.tls?.verifies ?? true)
+            let connection = try await open(url, at: address, tls: url.tls, on: group, options: options)
             try await connection.logIn(options)
             return connection
         } catch {
@@ -44,10 +43,10 @@ extension RedisConnection {
     }
 
     private static func open(
-        _ url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions,
-        verifies: Bool
+        _ url: RedisURL, at address: RedisURL.Address, tls: RedisTLS?, on group: any EventLoopGroup,
+        options: RedisConnectionOptions
     ) async throws(RedisError) -> RedisConnection {
-        let context = try url.tls.map { tls throws(RedisError) in try tls.context(verifies: verifies) }
+        let context = try tls.map { tls throws(RedisError) in try tls.context() }
         let bootstrap = ClientBootstrap(group: group)
             .connectTimeout(TimeAmount(options.connectTimeout))
             .channelInitializer { channel in
@@ -134,11 +133,13 @@ extension RedisConnection {
     private static func certificate(
         of url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions
     ) async -> PeerCertificate? {
-        guard let connection = try? await open(url, at: address, on: group, options: options, verifies: false) else {
+        // It says nothing of who we are, nor does a certificate of ours.
+        let tls = RedisTLS(verifies: false)
+        guard let connection = try? await open(url, at: address, tls: tls, on: group, options: options) else {
             return nil
         }
         defer { connection.close() }
-        // It says nothing of who we are, and the answer may be a refusal: after it the handshake is over.
+        // The answer may be a refusal: after it the handshake is over.
         _ = try? await connection.send(RedisCommand("PING"), deadline: options.connectTimeout)
         return await connection.peerCertificate()
     }

@@ -22,7 +22,7 @@ public struct RedisTLS: Hashable, Sendable {
     }
 
     /// What a connection needs. Throws `refused` with one clear line when a file is not what it should be.
-    func context(verifies: Bool) throws(RedisError) -> NIOSSLContext {
+    func context() throws(RedisError) -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         // Who has gone is not waited for to say goodbye.

@@ -67,6 +67,27 @@ import Testing
         }
     }
 
+    /// Other patterns are served while a large tag that a pass has met is emptied.
+    @Test func noPassWaitsForATag() async throws {
+        try await RedisServer.with { server in
+            try await Self.with(server, options: SweepOptions(share: 0.001)) { deliver, client in
+                try await client.file((0..<20_000).map { Key("x:\($0)") }, under: "t:1")
+                let slow = Task { try await deliver([]) }
+                try await eventually("a tag that is emptied") {
+                    try await client.send(RedisCommand("EXISTS", "unstale:tag:t:1")) == .integer(1)
+                }
+                try await client.set([Key("k:1")])
+                let quick = Task { try await deliver([]) }
+                try await eventually("another pass") { try await client.existing([Key("k:1")]).isEmpty }
+                #expect(try await client.send(RedisCommand("EXISTS", "unstale:tag:t:1")) == .integer(1))
+                for task in [slow, quick] {
+                    task.cancel()
+                    _ = await task.result
+                }
+            }
+        }
+    }
+
     /// What can't be done to a key is a letter of its own, which outlives the process.
     @Test func eachActionFailsByItself() async throws {
         try await Self.with { deliver, client in
@@ -135,19 +156,20 @@ import Testing
         }
     }
 
-    private typealias Deliver = ([String]) async throws -> [FailedAction]
+    private typealias Deliver = @Sendable ([String]) async throws -> [FailedAction]
 
-    private static func with(_ body: (Deliver, Client) async throws -> Void) async throws {
+    private static func with(_ body: (@escaping Deliver, Client) async throws -> Void) async throws {
         try await RedisServer.with { server in try await with(server, body) }
     }
 
     /// Lends what delivers the inserts of rows with these ids; none: any row may have changed.
     private static func with(
-        _ server: RedisServer, rules text: String = rules, _ body: (Deliver, Client) async throws -> Void
+        _ server: RedisServer, rules text: String = rules, options: SweepOptions = SweepOptions(share: 1),
+        _ body: (@escaping Deliver, Client) async throws -> Void
     ) async throws {
         let rules = try RuleSet.parse(text).rules
         let planner = Planner(rules: rules, manifests: [1: Manifest(table: rules[0].table.value, rules: rules)])
-        try await withSweeper(server.url(), options: SweepOptions(share: 1)) { sweeper, target in
+        try await withSweeper(server.url(), options: options) { sweeper, target in
             let rewarmer = Rewarmer(
                 target, rules: rules, tally: DeliveryTally(target: "default"),
                 postgres: PostgresSettings(connection: "", applicationName: "test"), sessionSettings: "", logger: .quiet

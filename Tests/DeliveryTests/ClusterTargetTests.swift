@@ -111,6 +111,80 @@ import Testing
         }
     }
 
+    /// It is where it was when the pass begins, and when it ends; and its server was given another one meanwhile.
+    @Test func aSlotThatWentThereAndBackIsReadOnceMore() async throws {
+        try await RedisCluster.with { cluster in
+            let client = try ClusterClient(RedisURL(cluster.url))
+            let stale = (0..<400).map { Key("{tag}:\($0)") }
+            try await set(stale + keys(6_000, "other"), client)
+            func slot(_ distance: Int) -> RedisSlot {
+                RedisSlot((RedisSlot(of: stale[0].bytes).number + distance) % RedisSlot.count)
+            }
+            let source = try #require(try await cluster.master(of: slot(0)))
+            let other = try #require(try await cluster.master(of: slot(6_000)))
+            let slow = SweepOptions(share: 0.001, callLimit: .microseconds(20))
+            try await withSweeper(RedisURL(cluster.url), options: slow) { sweeper, _ in
+                async let sweep = sweeper.sweep([Pattern("{tag}:*")])
+                try await eventually("some are found") { sweeper.statistics.keysMatched > 50 }
+                let start = ContinuousClock.now
+                try await cluster.move(slot(0), from: source, to: other)
+                for distance in 1...20 where distance == 1 || ContinuousClock.now - start < .milliseconds(500) {
+                    try await cluster.move(slot(6_000 + distance), from: other, to: source)
+                }
+                try await cluster.move(slot(0), from: other, to: source)
+                #expect(sweeper.statistics.passes == 0)
+                #expect(try await sweep.isEmpty)
+                let left = Set(try await client.keys().map { Key(bytes: $0) })
+                #expect(left.isDisjoint(with: stale), "\(left.intersection(stale).count)")
+            }
+        }
+    }
+
+    /// A server that is new has slots before anybody hears of it.
+    @Test func noPassCountsWithoutAMaster() async throws {
+        try await RedisCluster.with { cluster in
+            try await withTarget(RedisURL(cluster.url)) { (target, _) async throws in
+                let servers = Servers(of: target.topology, target: "", options: target.options, logger: .quiet)
+                try await withThrowingTaskGroup { group in
+                    group.addTask { await servers.run() }
+                    let members = try await servers.members()
+                    let watch = SlotWatch(servers: servers)
+                    #expect(try await watch.ownership(of: members)?.count == 3)
+                    #expect(try await watch.ownership(of: Array(members.dropLast())) == nil)
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
+    /// Somebody has left off handing over a slot, so that each of two servers sends us to the other one.
+    @Test func aStuckSlotIsNamed() async throws {
+        try await RedisCluster.with { cluster in
+            let client = try ClusterClient(RedisURL(cluster.url))
+            let (missing, stale) = (Key("{tag}:0"), (1..<20).map { Key("{tag}:\($0)") })
+            let slot = RedisSlot(of: missing.bytes)
+            try await set(stale, client)
+            try await withSweeper(RedisURL(cluster.url)) { (sweeper, target) async throws in
+                try await eventually("connections") { target.state == .connected }
+                let source = try #require(try await cluster.master(of: slot))
+                let other = try #require(cluster.servers.prefix(3).first { $0.port != source.port })
+                let id = try await other.cli("cluster", "myid").prefix { !$0.isNewline }
+                try await source.cli("cluster", "setslot", "\(slot.number)", "migrating", String(id))
+                async let failures = target.delete([missing])
+                try await eventually("a pause with a reason") {
+                    guard case .paused(_, let reason) = target.state else { return false }
+                    return reason.hasPrefix("slot \(slot.number) is stuck:") && reason.contains("\(other.port)")
+                }
+                // Patterns are served.
+                #expect(try await sweeper.sweep([Pattern("{tag}:*")]).isEmpty)
+                #expect(try await client.keys().isEmpty && target.state != .connected)
+                try await source.cli("cluster", "setslot", "\(slot.number)", "stable")
+                #expect(try await failures.isEmpty)
+                try await eventually("recovery") { target.state == .connected }
+            }
+        }
+    }
+
     @Test func aServerThatIsAwayIsNamed() async throws {
         try await RedisCluster.with { cluster in
             try await withTarget(RedisURL(cluster.url)) { (target, _) async throws in

@@ -227,6 +227,38 @@ import Testing
         }
     }
 
+    /// It has arrived, and is looked for, before its slot is there.
+    @Test func aKeyThatMovesIsNotLost() async throws {
+        try await RedisCluster.with { cluster in
+            let client = try ClusterClient(RedisURL(cluster.url))
+            let options = TargetOptions(index: KeyIndexOptions(prefixes: ["resp:"]))
+            try await withSweeper(RedisURL(cluster.url), target: options) { sweeper, _ in
+                try await eventually("an index") { sweeper.indexStatus?.state == .ready }
+                let key = Key("resp:moving")
+                _ = try await client.send([(key.bytes, RedisCommand("SET", [key.bytes, [49]]))])
+                let slot = RedisSlot(of: key.bytes)
+                let source = try #require(try await cluster.master(of: slot))
+                let other = try #require(cluster.servers.prefix(3).first { $0.port != source.port })
+                try await cluster.move(slot, from: source, to: other) {
+                    try await eventually("a look") {
+                        try await other.cli("info", "commandstats").contains("cmdstat_exists")
+                    }
+                }
+                try await eventually("nothing but what is there") {
+                    sweeper.indexStatus?.keys == 1 && sweeper.indexStatus?.unverifiedKeys == 0
+                }
+                try await eventually("the slot at its new place") {
+                    _ = try await sweeper.sweep([Pattern("resp:none*")])
+                    return sweeper.indexStatus?.lookups ?? 0 > 0
+                }
+                let before = try #require(sweeper.indexStatus)
+                #expect(try await sweeper.sweep([Pattern("resp:mov*")]).isEmpty)
+                #expect(try await client.keys().isEmpty)
+                #expect(sweeper.indexStatus?.lookups == before.lookups + 1)
+            }
+        }
+    }
+
     @Test func coversPatternsThatBeginWithAPrefix() {
         let prefixes = IndexPrefixes(["resp:", "a*"])
         for (pattern, isCovered) in [

@@ -107,16 +107,18 @@ import Testing
         }
     }
 
-    /// A pass over the keys of another server than the one that deletes would find none.
-    @Test func sweepsWhereItDeletes() async throws {
+    /// A pass over the keys of another server than the one that deletes would find none, and an index of them has none.
+    @Test(arguments: [false, true]) func sweepsWhereItDeletes(isIndexed: Bool) async throws {
         try await RedisServer.with { one in
             try await RedisServer.with { other in
                 let client = try await Client(other.url())
                 try await client.set([Key("a:1"), Key("b:1")])
                 try await FaultProxy.with(to: one.port) { proxy in
                     // Nobody looks where the connections lead to.
-                    let options = TargetOptions(checkInterval: .seconds(60))
+                    let index = isIndexed ? KeyIndexOptions(prefixes: ["a:"]) : nil
+                    let options = TargetOptions(checkInterval: .seconds(60), index: index)
                     try await withSweeper(proxy.url, target: options) { sweeper, target in
+                        if isIndexed { try await eventually("an index") { sweeper.indexStatus?.state == .ready } }
                         #expect(try await sweeper.sweep([Pattern("a:*")]).isEmpty)
                         try await waitUntilDeleted(target)
                         // As after a failover: of its two connections one leads to the new server.
@@ -127,6 +129,11 @@ import Testing
                         try await eventually("the new server") { try await target.server == identity(other) }
                         #expect(try await sweeper.sweep([Pattern("a:*")]).isEmpty)
                         #expect(try await client.existing([Key("a:1"), Key("b:1")]) == [Key("b:1")])
+                        guard isIndexed else { return }
+                        try await eventually("an index of the new server") { sweeper.indexStatus?.fills == 2 }
+                        try await client.set([Key("a:1")])
+                        #expect(try await sweeper.sweep([Pattern("a:*")]).isEmpty)
+                        #expect(try await client.existing([Key("a:1")]).isEmpty)
                     }
                 }
             }

@@ -23,10 +23,60 @@ import Testing
     @Test func deletesCountWhenReplicasHaveThem() async throws {
         try await withReplica { master, replica in
             try await master.cli("set", "a", "1")
-            try await withTarget(master.url(), options: options) { (target, story) async throws in
-                #expect(try await target.delete([Key("a")]).isEmpty)
+            try await withTarget(master.url(), options: options) { (target, _) async throws in
+                try await eventually("a connection") { target.state == .connected }
+                try replica.pause()
+                let done = Counter()
+                async let failures = delete(target, counting: done)
+                try await eventually("a wait for the replica") {
+                    try await master.cli("info", "clients").contains("blocked_clients:1")
+                }
+                #expect(try await master.cli("exists", "a") == "0\n" && done.value == 0)
+                try replica.resume()
+                #expect(try await failures.isEmpty)
                 #expect(try await replica.cli("exists", "a") == "0\n", "at once, and not some time later")
-                #expect(story.pauses == 0)
+            }
+        }
+    }
+
+    private func delete(_ target: Target, counting done: Counter) async throws -> [Failure] {
+        defer { done.increment() }
+        return try await target.delete([Key("a")])
+    }
+
+    /// The command that failed is tried alone then, and what it answers says nothing of replicas.
+    @Test func otherTroubleIsOverWhenItIsMended() async throws {
+        try await withReplica { master, _ in
+            try await master.cli("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "-unlink")
+            try await withTarget(master.url(login: "app:secret@"), options: options) { (target, _) async throws in
+                let done = Counter()
+                async let failures = delete(target, counting: done)
+                try await eventually("a pause") { if case .paused = target.state { true } else { false } }
+                try await master.cli("ACL", "SETUSER", "app", "+unlink")
+                try await eventually("the key, which was not there") { done.value == 1 }
+                #expect(try await failures.isEmpty)
+            }
+        }
+    }
+
+    @Test func nothingButANumberIsAnAcknowledgement() {
+        let wait = ReplicaWait(2)
+        #expect(wait.shortfall(.integer(2)) == nil && wait.shortfall(.integer(3)) == nil)
+        #expect(wait.shortfall(.integer(1))?.hasPrefix("only 1 of 2 replicas") == true)
+        #expect(wait.shortfall(.error(RedisErrorReply("NOPERM no"))) == "NOPERM no")
+        #expect(wait.shortfall(.null) != nil && wait.shortfall(nil) != nil)
+    }
+
+    @Test func whoMayNotWaitIsWaitedFor() async throws {
+        try await withReplica { master, _ in
+            try await master.cli("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "-wait")
+            try await withTarget(master.url(login: "app:secret@"), options: options) { (target, _) async throws in
+                let done = Counter()
+                async let failures = delete(target, counting: done)
+                try await eventually("a pause") { if case .paused = target.state { true } else { false } }
+                #expect(done.value == 0)
+                try await master.cli("ACL", "SETUSER", "app", "+wait")
+                #expect(try await failures.isEmpty)
             }
         }
     }

@@ -39,9 +39,11 @@ import Testing
 
     /// The Sentinels take it for dead, and it comes back as the master that it was: nobody but they can say that it
     /// is none.
-    @Test func theMasterStandsStill() async throws {
+    @Test(arguments: [false, true]) func theMasterStandsStill(isIndexed: Bool) async throws {
+        let options = TargetOptions(index: isIndexed ? KeyIndexOptions(prefixes: ["a:"]) : nil)
         try await SentinelSite.with { site in
-            try await withSweeper(RedisURL(site.url())) { sweeper, target in
+            try await withSweeper(RedisURL(site.url()), target: options) { sweeper, target in
+                if isIndexed { try await eventually("an index") { sweeper.indexStatus?.state == .ready } }
                 try await sweepsAndDeletes(sweeper, target, at: site.servers[0])
                 try site.servers[0].pause()
                 try await site.wait(forMaster: site.servers[1])

@@ -76,8 +76,8 @@ import Testing
             292f8b3 127.0.0.1:30003@31003 master - 0 1426238318243 3 connected 10923-16383
             """
         let own = try #require(OwnSlots(clusterNodes: text))
-        #expect(own.epoch == "2" && own.owned.map(\.number).sorted() == [7, 5461, 5462, 5463])
-        #expect(own.migrating == [RedisSlot(93)] && own.importing == [RedisSlot(77)])
+        #expect(own.id == "67ed2db" && own.epoch == "2" && own.owned.map(\.number).sorted() == [7, 5461, 5462, 5463])
+        #expect(own.migrating == [RedisSlot(93): "292f8b"] && own.importing == [RedisSlot(77)])
         #expect(OwnSlots(clusterNodes: "07c37df 127.0.0.1:30004 slave e7d1ee 0 1426238317239 4 connected") == nil)
     }
 }

@@ -54,6 +54,21 @@ import Testing
         }
     }
 
+    /// What is wrong with a server's certificate is found out without showing ours.
+    @Test func nothingIsShownToWhoeverIsNotTrusted() async throws {
+        let (authority, other) = (try await TestAuthority(), try await TestAuthority())
+        let own = try await authority.certificate(for: ["DNS:unstale"])
+        let port = try TLSPort(try await other.certificate(), clients: authority)
+        try await RedisServer.with(port.arguments) { server in
+            let parameters = "?ca=\(authority.file)&cert=\(own.file)&key=\(own.keyFile)"
+            try await server.cli("CONFIG", "RESETSTAT")
+            #expect(
+                await fault(port.number, parameters)
+                    == "no CA in \(authority.file) has signed the server's certificate")
+            #expect(try await server.cli("info", "commandstats").contains("cmdstat_ping") == false)
+        }
+    }
+
     @Test func certificateThatIsNotAccepted() async throws {
         let (authority, other) = (try await TestAuthority(), try await TestAuthority())
         let trust = "?ca=\(authority.file)"

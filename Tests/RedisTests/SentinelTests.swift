@@ -104,6 +104,42 @@ import Testing
         }
     }
 
+    /// One that was cut off from the others answers at once, and those take long: what it names was the master once.
+    @Test func theNewestCountsHoweverSlow() async throws {
+        try await RedisServer.with { old in
+            try await RedisServer.with { new in
+                try await SentinelServer.with(master: old.port) { fast in
+                    let epoch = ["sentinel config-epoch \(SentinelSite.name) 5"]
+                    try await SentinelServer.with(master: new.port, lines: epoch) { slow in
+                        try await FaultProxy.with(to: slow.port) { one in
+                            try await FaultProxy.with(to: slow.port) { two in
+                                for proxy in [one, two] { proxy.fault = .delay(.milliseconds(200)) }
+                                func url(_ ports: Int...) -> String {
+                                    let hosts = ports.map { "127.0.0.1:\($0)" }.joined(separator: ",")
+                                    return "redis+sentinel://\(hosts)/\(SentinelSite.name)"
+                                }
+                                let all = url(fast.port, one.port, two.port)
+                                let connection = try await RedisConnection.connect(to: RedisURL(all))
+                                #expect(connection.url == (try new.url()))
+                                // With one of each nobody is in the majority; it is told as soon as it answers.
+                                let both = try RedisURL(url(fast.port, one.port))
+                                let stale = try await RedisConnection.connect(to: both)
+                                #expect(stale.url == (try old.url()))
+                                let watch = try #require(SentinelWatch(both, interval: .seconds(60)))
+                                let watching = Watching(watch, stale)
+                                try await eventually("the news") { watching.hasHeard }
+                                // What is gone is waited for, and nothing older put in its place.
+                                try await new.kill9()
+                                let fault = "the master 127.0.0.1:\(new.port): connection refused"
+                                #expect(try await message(all) == fault)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func hearsOfASwitch() async throws {
         try await SentinelSite.with { site in
             let url = try RedisURL(site.url())

@@ -107,7 +107,12 @@ public final class RedisCluster: Sendable {
     }
 
     /// Hands a slot over with all its keys, as `redis-cli --cluster reshard` does, from one master to another.
-    public func move(_ slot: RedisSlot, from source: RedisServer, to destination: RedisServer) async throws {
+    ///
+    /// - Parameter arrived: called when the keys are there and the slot is not yet.
+    public func move(
+        _ slot: RedisSlot, from source: RedisServer, to destination: RedisServer,
+        arrived: () async throws -> Void = {}
+    ) async throws {
         let ends = try await [source, destination].asyncMap { try await RedisConnection.connect(to: $0.url()) }
         func send(_ server: Int, _ words: [String]) async throws -> RedisReply {
             var command = RedisCommand()
@@ -127,6 +132,7 @@ public final class RedisCluster: Sendable {
                 throw TestError("MIGRATE: \(error.text)")
             }
         }
+        try await arrived()
         _ = try await send(1, ["CLUSTER", "SETSLOT", number, "NODE", ids[1]])
         _ = try await send(0, ["CLUSTER", "SETSLOT", number, "NODE", ids[1]])
         for server in servers where server.port != source.port && server.port != destination.port {

@@ -101,7 +101,8 @@ struct IndexedKeys {
     private static func isThere(_ reply: RedisReply) -> Bool? {
         switch reply {
         case .integer(let count): count > 0
-        // It has moved to another server of the Cluster, whose index has it.
+        // It has moved to another server of the Cluster, whose index has it: a server that a slot is on its way to was
+        // asked for the keys that have arrived.
         case .error(let error): error.code == "MOVED" || error.code == "ASK" ? false : nil
         default: nil
         }

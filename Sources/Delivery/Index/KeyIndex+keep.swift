@@ -55,8 +55,7 @@ extension KeyIndex {
             }
             guard let batch, let last = batch.last else { return }
             let sent = ContinuousClock.now
-            let replies = try await connection.pipeline(
-                batch.map { RedisCommand("EXISTS", [Array($0)]) }, deadline: target.options.deadline)
+            let replies = try await areThere(batch, over: connection)
             let end = ContinuousClock.now
             state.withLock { $0.keys.settle(batch, replies, in: epoch) }
             start = Array(last) + [0]
@@ -64,6 +63,17 @@ extension KeyIndex {
             try await sleep(until: end + (end - sent) * (1 / Self.verifyShare - 1))
             try await waitWhileHeld()
         }
+    }
+
+    /// The replies to each key's EXISTS. A Cluster's server speaks of keys whose slot is still on its way to it only to
+    /// whom asks for that.
+    private func areThere(
+        _ keys: RedisStrings, over connection: RedisConnection
+    ) async throws(RedisError) -> [RedisReply] {
+        let asking = target.topology.isCluster ? [RedisCommand("ASKING")] : []
+        let commands = keys.flatMap { asking + [RedisCommand("EXISTS", [Array($0)])] }
+        let replies = try await connection.pipeline(commands, deadline: target.options.deadline)
+        return stride(from: asking.count, to: replies.count, by: asking.count + 1).map { replies[$0] }
     }
 
     /// Whether everything is still known after a while; sooner when it is not.

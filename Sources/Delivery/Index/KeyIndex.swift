@@ -28,6 +28,12 @@ final class KeyIndex: Sendable {
         let subscribed, tracking: RedisConnection
         /// What both lead to.
         let server: RedisIdentity
+
+        /// They are of no more use. Whoever keeps the index sees their end.
+        func close() {
+            subscribed.close()
+            tracking.close()
+        }
     }
 
     struct State {
@@ -203,6 +209,15 @@ extension KeyIndex {
     /// The epoch in which every key is known; nil: that is not so.
     var completeEpoch: Int? { state.withLock { $0.keys.completeEpoch } }
 
+    /// Whether it has the keys of the server with this `run_id`. After a failover it may still have the old one's: it is
+    /// made anew then.
+    func leads(to server: String) -> Bool {
+        guard let connections = state.withLock({ $0.connections }) else { return false }
+        if connections.server.runID == server { return true }
+        connections.close()
+        return false
+    }
+
     /// The next keys with a prefix; nil: it is not certain that every key is known.
     func page(of prefix: [UInt8], from start: [UInt8], in epoch: Int) -> RedisStrings? {
         state.withLock {
@@ -219,11 +234,7 @@ extension KeyIndex {
         let hasHeard = await answers(connections.subscribed) ? await answers(connections.subscribed) : false
         let hasAnswered = await isTracking && hasHeard
         if Task.isCancelled { throw CancellationError() }
-        if !hasAnswered {
-            // They are of no more use. Whoever keeps the index sees their end.
-            connections.subscribed.close()
-            connections.tracking.close()
-        }
+        if !hasAnswered { connections.close() }
         return hasAnswered && state.withLock { $0.keys.isComplete(in: epoch) }
     }
 

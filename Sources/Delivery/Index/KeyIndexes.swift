@@ -81,17 +81,21 @@ final class KeyIndexes: Sendable {
         let masters = target.topology.map?.masters ?? []
         let indexes = state.withLock { state in masters.compactMap { state.indexes[$0] } }
         guard indexes.count == masters.count else { return nil }
+        // In a Cluster each key is deleted where it is.
+        if !target.topology.isCluster {
+            guard let server = await target.server, indexes.allSatisfy({ $0.leads(to: server) }) else { return nil }
+        }
         return try await IndexedSweep(of: target, in: indexes, share: sweepOptions.share)?.run(filter)
     }
 
     /// A key may go from a server that is yet to be met to one that was there already. Where one may have, keys are
     /// scanned for, which knows what to do about it.
     private func sweepCluster(_ filter: SweepFilter) async throws(CancellationError) -> IndexedSweep.Result? {
-        let watch = SlotWatch(servers: servers)
         let members = try await servers.members()
-        guard let before = try await watch.ownership(of: members), let result = try await sweepServers(filter),
-            let after = try await watch.ownership(of: members),
-            SlotWatch.unsettled(before, after)?.isEmpty == true,
+        let watched = try await SlotWatch(servers: servers).whileWatching(members) { () throws(CancellationError) in
+            try await self.sweepServers(filter)
+        }
+        guard let (result, moved) = watched, moved.isEmpty,
             Set(members.map(\.address)) == Set(target.topology.map?.masters ?? [])
         else { return nil }
         return result

@@ -126,7 +126,9 @@ actor Link {
         let connection = try await RedisConnection.connect(to: url, options: options.connection)
         let reply = try await connection.send(probe, deadline: options.deadline)
         if case .error(let error) = reply, isTrouble(error) { throw RedisError(.refused, error.text) }
-        if let shortfall = options.replicaWait?.shortfall(reply) { throw RedisError(.refused, shortfall) }
+        if let wait = options.replicaWait, probe == wait.command, let shortfall = wait.shortfall(reply) {
+            throw RedisError(.refused, shortfall)
+        }
         // After the probe: a server that was a replica until then has another identity as a master.
         let identity = try await connection.identity(deadline: options.deadline)
         await onIdentity(identity)

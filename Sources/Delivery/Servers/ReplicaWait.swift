@@ -13,10 +13,14 @@ struct ReplicaWait: Sendable {
         RedisCommand("WAIT", "\(count)", "\(Int64(Self.limit / .milliseconds(1)))")
     }
 
-    /// What is wrong with the reply; nil: all of them have what was written.
+    /// What is wrong with the reply to ``command``; nil: all of them have what was written.
     func shortfall(_ reply: RedisReply?) -> String? {
-        guard case .integer(let number)? = reply else { return nil }
-        return number < count ? "only \(number) of \(count) replicas have acknowledged within \(Self.limit)" : nil
+        switch reply {
+        case .integer(let number)? where number >= count: nil
+        case .integer(let number)?: "only \(number) of \(count) replicas have acknowledged within \(Self.limit)"
+        case .error(let error)?: error.text
+        default: "WAIT was answered with no number"
+        }
     }
 }
 

@@ -23,14 +23,17 @@ struct RoutedGroup {
     private var replies: [RedisReply] = []
     /// Where the next command is to be asked for.
     private var asked: RedisURL.Address?
+    /// How many commands were ever done: a redirection may have them done once more, which is no progress.
+    private var furthest = 0
     private var hops = 0
     private(set) var outcome: Outcome = .pending
 
     enum Outcome: Equatable {
         case pending
-        /// The replies of all commands, of which the last may tell of trouble; those behind it are missing then.
+        /// The replies of all commands, of which the last may tell of trouble; those behind it are missing then. That may
+        /// be a redirection, where the servers send us in circles.
         case done([RedisReply])
-        /// The connection was lost, or nobody has the slot, or the servers send us in circles: to be tried again.
+        /// The connection was lost: to be tried again.
         case failed
     }
 
@@ -48,7 +51,7 @@ struct RoutedGroup {
             return Step(address: asked, commands: [RedisCommand("ASKING"), commands[replies.count]])
         }
         guard let address = slot.map({ map[$0] }) ?? map.masters.first else {
-            outcome = .failed
+            outcome = .done([.error(RedisErrorReply("CLUSTERDOWN no server has the slot"))])
             return nil
         }
         return Step(address: address, commands: Array(commands[replies.count...]))
@@ -65,19 +68,30 @@ struct RoutedGroup {
         for answer in answers {
             if isCluster, case .error(let error) = answer, let redirection = Redirection(error, askedAt: address) {
                 follow(redirection)
+                if hops > Self.hopLimit {
+                    outcome = .done(replies + [.error(RedisErrorReply("\(error.text), says \(address)"))])
+                }
                 return redirection
             }
             replies.append(answer)
             if answer.trouble?.isTargets ?? false { break }
-            hops = 0
+            if replies.count > furthest { (furthest, hops) = (replies.count, 0) }
         }
         if replies.count == commands.count || replies.last?.trouble?.isTargets ?? false { outcome = .done(replies) }
         return nil
     }
 
+    /// Whether it came to nothing though it does where the map is right.
+    var doubtsMap: Bool {
+        switch outcome {
+        case .pending: false
+        case .done(let replies): replies.last?.trouble?.isTargets ?? false
+        case .failed: true
+        }
+    }
+
     private mutating func follow(_ redirection: Redirection) {
         hops += 1
-        if hops > Self.hopLimit { outcome = .failed }
         switch redirection {
         case .ask(_, let address): asked = address
         // By then all keys of the slot are there.

@@ -8,6 +8,9 @@ final class Servers: Sendable {
         var links: [RedisURL.Address: Link] = [:]
         var states: [RedisURL.Address: TargetState] = [:]
         var identities: [RedisURL.Address: RedisIdentity] = [:]
+        /// What nothing comes of for long, although each server is well.
+        var complaints: [Int: TargetState] = [:]
+        var lastComplaint = 0
         var announced = TargetState.connecting
         var hasEnded = false
     }
@@ -102,20 +105,40 @@ final class Servers: Sendable {
             }
             map = topology.map ?? map
         }
-        if routed.contains(where: { $0.outcome == .failed }) { topology.doubt() }
+        if routed.contains(where: \.doubtsMap) { topology.doubt() }
         return routed.map { if case .done(let replies) = $0.outcome { replies } else { nil } }
     }
 
     private typealias Answers = (address: RedisURL.Address, indexes: [Int], replies: [[RedisReply]?])
 
-    /// Waits before what came to nothing is tried again. Where a connection was lost, that has a pause of its own; but
-    /// servers that are about to hand over a slot, or that have none, answer at once.
+    /// Waits before what came to nothing is tried again.
     func rest(afterFailures failures: Int) async throws(CancellationError) {
-        guard topology.isCluster else { return }
         var random = SystemRandomNumberGenerator()
         let delay = options.backoff.delay(afterFailures: failures, using: &random)
         // The backoff.
         do { try await Task.sleep(for: delay) } catch { throw CancellationError() }
+    }
+
+    /// From now on these servers are waited for, though each of them is well. Gives what ``withdraw(_:)`` takes.
+    func complain(_ reason: String, since start: ContinuousClock.Instant) -> Int {
+        let (id, isFirst) = state.withLock { state in
+            state.lastComplaint += 1
+            state.complaints[state.lastComplaint] = .paused(since: start, reason: reason)
+            return (state.lastComplaint, state.complaints.count == 1)
+        }
+        if isFirst { logger.warning("Redis is waited for", metadata: ["reason": "\(reason)"]) }
+        announce()
+        return id
+    }
+
+    /// That has come to something, or nobody tries it any more.
+    func withdraw(_ complaint: Int) {
+        let isLast = state.withLock { state in
+            state.complaints[complaint] = nil
+            return state.complaints.isEmpty
+        }
+        if isLast { logger.notice("Redis is back") }
+        announce()
     }
 
     /// One pipeline for each server, all at the same time.
@@ -235,13 +258,12 @@ final class Servers: Sendable {
 
     /// Tells what has changed of the common state. Called whenever something may have.
     private func announce() {
-        let masters = topology.map?.masters ?? []
-        let health = topology.health
+        // Read and told within, so that nothing older is told last.
         state.withLock { state in
-            let common = TargetState(common: [health] + masters.map { state.states[$0] ?? .connecting })
+            let masters = (topology.map?.masters ?? []).map { state.states[$0] ?? .connecting }
+            let common = TargetState(common: [topology.health] + masters + state.complaints.values)
             guard common != state.announced else { return }
             state.announced = common
-            // Within, so that it's told in order.
             onState(common)
         }
     }

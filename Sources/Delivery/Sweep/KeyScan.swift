@@ -22,14 +22,10 @@ public struct KeyScan {
     init(_ connection: RedisConnection, matching pattern: Pattern?, options: SweepOptions) async throws(RedisError) {
         self.connection = connection
         self.pattern = pattern
-        var latency = Duration.seconds(1)
-        for _ in 0..<3 {
-            let start = ContinuousClock.now
+        pace = try await SweepPace(options) { () throws(RedisError) in
             // Where it may not be asked for, the refusal takes as long.
             _ = try await connection.send(RedisCommand("PING"), deadline: Self.deadline)
-            latency = min(latency, .now - start)
         }
-        pace = SweepPace(share: options.share, callLimit: options.callLimit, latency: latency)
     }
 
     /// The next keys, perhaps none, and about no more than `limit`; nil at the end. Rests before it returns.
@@ -41,11 +37,7 @@ public struct KeyScan {
     mutating func nextPage(limit: Int = .max) async throws(RedisError) -> RedisStrings? {
         guard let cursor else { return nil }
         let count = max(Self.smallestCount, min(pace.count, limit))
-        var scan = RedisCommand("SCAN", [cursor, Array("COUNT".utf8), Array("\(count)".utf8)])
-        if let pattern {
-            scan.append(Array("MATCH".utf8))
-            scan.append(pattern.bytes)
-        }
+        let scan = ScanPage.command(from: cursor, count: count, matching: pattern)
         let start = ContinuousClock.now
         let reply = try await connection.send(scan, deadline: Self.deadline)
         guard let page = ScanPage(reply) else {

@@ -1,4 +1,5 @@
 import Redis
+import Rules
 
 /// What one SCAN returned.
 struct ScanPage {
@@ -16,6 +17,16 @@ struct ScanPage {
             self.keys = RedisStrings(keys.compactMap { if case .bulk(let key) = $0 { key } else { nil } })
         default: return nil
         }
+    }
+
+    /// What asks for the page at a cursor: of all keys, or those that a pattern matches.
+    static func command(from cursor: [UInt8], count: Int, matching pattern: Pattern?) -> RedisCommand {
+        var scan = RedisCommand("SCAN", [cursor, Array("COUNT".utf8), Array("\(count)".utf8)])
+        if let pattern {
+            scan.append(Array("MATCH".utf8))
+            scan.append(pattern.bytes)
+        }
+        return scan
     }
 
     /// The cursor that begins a pass and that ends it.

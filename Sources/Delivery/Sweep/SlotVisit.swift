@@ -6,15 +6,28 @@ import Redis
 struct SlotVisit {
     let watch: SlotWatch
     let slots: Set<RedisSlot>
+    /// The share of Redis' time that it may take.
+    let share: Double
 
-    /// How often slots are looked for that are in no place where they can be read.
+    /// How often in a row some slots are looked for, none of which is in a place where it can be read.
     private static let attempts = 50
+    /// So many at a time, whose keys are in memory together.
+    private static let batch = 16
     /// A server that has more keys of a slot is scanned instead: it does nothing else while it lists them.
     private static let listLimit = 10_000
+    /// A round trip in which Redis stood still says nothing about its load.
+    private static let longestRest = Duration.milliseconds(100)
 
     private struct Place: Equatable {
-        let owner: RedisURL.Address?
+        let owner: RedisURL.Address
+        /// The owner's: another one when the slot has been elsewhere meanwhile.
+        let epoch: String
         let importer: RedisURL.Address?
+
+        /// Whether what was read here and then where the slot goes was all, when it is there afterwards.
+        func hasSettled(in now: Place) -> Bool {
+            now == self || importer != nil && now.owner == importer && now.importer == nil
+        }
     }
 
     private struct Read {
@@ -22,46 +35,72 @@ struct SlotVisit {
         var failed: Set<RedisSlot> = []
     }
 
-    /// The keys of each slot; nil when they can't be had. Where a slot has very many, its servers are given to `scan`.
-    func keys(
-        scan: (Servers.Member) async throws(CancellationError) -> Void?
-    ) async throws(CancellationError) -> [[[UInt8]]]? {
-        var left = slots
-        var found: [[[UInt8]]] = []
-        for attempt in 1...Self.attempts where !left.isEmpty {
-            let members = try await watch.servers.members()
-            guard let before = try await watch.ownership(of: members) else { continue }
-            let places = left.reduce(into: [RedisSlot: Place]()) { $0[$1] = Self.place(of: $1, before) }
-            var read = Read(keys: places.mapValues { _ in [] })
-            // First all where they are, then all where they go.
-            for end in [\Place.owner, \Place.importer] {
-                for member in members {
-                    let slots = places.filter { $0.value[keyPath: end] == member.address }.map(\.key)
-                    try await self.read(slots, on: member, &read, scan)
-                }
-            }
-            guard let after = try await watch.ownership(of: members) else { continue }
-            for (slot, keys) in read.keys where !read.failed.contains(slot) {
-                guard let then = places[slot], let now = Self.place(of: slot, after),
-                    now == then || now == Place(owner: then.importer ?? then.owner, importer: nil)
-                else { continue }
-                found.append(keys)
-                left.remove(slot)
-            }
-            if !left.isEmpty, attempt < Self.attempts {
+    /// Gives the keys of each slot to `take`; false when they can't be had. Where a slot has very many, its servers are
+    /// given to `scan`.
+    func run(
+        scan: (Servers.Member) async throws(CancellationError) -> Void?,
+        take: ([[UInt8]]) async throws(CancellationError) -> Void
+    ) async throws(CancellationError) -> Bool {
+        var left = Array(slots)
+        var retries = Retries(of: watch.servers)
+        var failures = 0
+        while !left.isEmpty, failures < Self.attempts {
+            let some = left.prefix(Self.batch)
+            let start = ContinuousClock.now
+            let found = try await read(some, scan)
+            for keys in found.values { try await take(keys) }
+            let end = ContinuousClock.now
+            left = left.dropFirst(some.count) + some.filter { found[$0] == nil }
+            if found.isEmpty {
+                failures += 1
                 watch.servers.topology.doubt()
-                try await watch.servers.rest(afterFailures: attempt)
+                try await retries.failed("slot \(some[0].number) is stuck: it can't be told which server has its keys")
+            } else {
+                failures = 0
+                retries.succeeded()
+                // The pace.
+                let rest = min(Self.longestRest, (end - start) * (1 / share - 1))
+                do { try await Task.sleep(until: end + rest) } catch { throw CancellationError() }
             }
         }
-        return left.isEmpty ? found : nil
+        return left.isEmpty
     }
 
-    /// Where a slot is and where it goes; nil: that can't be told, or is a server that has no other slot yet.
+    /// The keys of those slots that could be read.
+    private func read(
+        _ slots: ArraySlice<RedisSlot>, _ scan: (Servers.Member) async throws(CancellationError) -> Void?
+    ) async throws(CancellationError) -> [RedisSlot: [[UInt8]]] {
+        let members = try await watch.servers.members()
+        guard let before = try await watch.ownership(of: members) else { return [:] }
+        let places = slots.reduce(into: [RedisSlot: Place]()) { $0[$1] = Self.place(of: $1, before) }
+        var read = Read(keys: places.mapValues { _ in [] })
+        // First all where they are, then all where they go.
+        for end in [{ $0.owner }, { $0.importer }] as [(Place) -> RedisURL.Address?] {
+            for member in members {
+                let slots = places.filter { end($0.value) == member.address }.map(\.key)
+                try await self.read(slots, on: member, &read, scan)
+            }
+        }
+        guard let after = try await watch.ownership(of: members) else { return [:] }
+        return read.keys.filter { slot, _ in
+            guard !read.failed.contains(slot), let then = places[slot], let now = Self.place(of: slot, after) else {
+                return false
+            }
+            return then.hasSettled(in: now)
+        }
+    }
+
+    /// Where a slot is and where it goes; nil: that can't be told, for two servers have it in the moment when it arrives,
+    /// or it goes to one that has no other slot yet. Where the one that it was on its way to doesn't expect it, somebody has
+    /// left off half-way, and it is where it was.
     private static func place(of slot: RedisSlot, _ ownership: SlotWatch.Ownership) -> Place? {
-        guard let owner = ownership.first(where: { $0.value.owned.contains(slot) }) else { return nil }
+        let owners = ownership.filter { $0.value.owned.contains(slot) }
+        guard owners.count == 1, let owner = owners.first else { return nil }
         let importer = ownership.first { $0.value.importing.contains(slot) }?.key
-        guard importer != nil || !owner.value.migrating.contains(slot) else { return nil }
-        return Place(owner: owner.key, importer: importer)
+        if importer == nil, let destination = owner.value.migrating[slot] {
+            guard ownership.values.contains(where: { $0.id == destination }) else { return nil }
+        }
+        return Place(owner: owner.key, epoch: owner.value.epoch, importer: importer)
     }
 
     /// Adds to the keys of slots those which a server has.

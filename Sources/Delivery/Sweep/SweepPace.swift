@@ -26,6 +26,21 @@ struct SweepPace {
         self.latency = latency
     }
 
+    /// A pace by options, where a round trip takes what the best of three takes.
+    ///
+    /// - Parameter roundTrip: makes one for which Redis has nothing to do.
+    init<Failure>(
+        _ options: SweepOptions, roundTrip: () async throws(Failure) -> Void
+    ) async throws(Failure) {
+        var latency = Duration.seconds(1)
+        for _ in 0..<3 {
+            let start = ContinuousClock.now
+            try await roundTrip()
+            latency = min(latency, .now - start)
+        }
+        self.init(share: options.share, callLimit: options.callLimit, latency: latency)
+    }
+
     /// A SCAN took this long. Adapts ``count``, and gives how long to rest.
     mutating func scanned(in roundTrip: Duration) -> Duration {
         let cost = cost(of: roundTrip)

@@ -48,21 +48,20 @@ struct SweepPass: Sendable {
         guard target.topology.isCluster else { return try await scan(members[0], search) }
         // A key may go from a server that is yet to be met to one that was there already.
         let watch = SlotWatch(servers: servers)
-        guard let before = try await watch.ownership(of: members), var failures = try await scanAll(search),
-            let after = try await watch.ownership(of: members),
-            let moved = SlotWatch.unsettled(before, after)
-        else { return nil }
-        guard !moved.isEmpty else { return failures }
-        let visit = SlotVisit(watch: watch, slots: moved)
-        let found = try await visit.keys { member throws(CancellationError) in
-            try await self.scan(member, search).map { failures += $0 }
+        let watched = try await watch.whileWatching(members) { () throws(CancellationError) in
+            try await scanAll(search)
         }
-        guard let found else { return nil }
-        for keys in found.map(RedisStrings.init) {
+        guard let watched else { return nil }
+        var failures = watched.result
+        let isComplete = try await SlotVisit(watch: watch, slots: watched.moved, share: options.share).run {
+            member throws(CancellationError) in
+            try await scan(member, search).map { failures += $0 }
+        } take: { keys throws(CancellationError) in
+            let keys = RedisStrings(keys)
             failures += try await take(search.hits(keys), search)
             try await search.visit(keys)
         }
-        return failures
+        return isComplete ? failures : nil
     }
 
     private func scanAll(_ search: Search) async throws(CancellationError) -> [Failure]? {
@@ -80,8 +79,9 @@ struct SweepPass: Sendable {
 
     /// One SCAN of everything that a server has, which deletes the hits. Gives the failures; nil when it was broken off.
     private func scan(_ member: Servers.Member, _ search: Search) async throws(CancellationError) -> [Failure]? {
-        guard let latency = try await latency(of: member) else { return nil }
-        var pace = SweepPace(share: options.share, callLimit: options.callLimit, latency: latency)
+        var pace = try await SweepPace(options) { () throws(CancellationError) in
+            _ = try await member.link.attempt([RedisCommand("PING")], on: member.connection)
+        }
         var cursor = ScanPage.edge
         var failures: [Failure] = []
         repeat {
@@ -118,26 +118,12 @@ struct SweepPass: Sendable {
     private func page(
         from cursor: [UInt8], _ pattern: Pattern, count: Int, on member: Servers.Member
     ) async throws(CancellationError) -> ScanPage? {
-        let scan = RedisCommand(
-            "SCAN", [cursor, Array("MATCH".utf8), pattern.bytes, Array("COUNT".utf8), Array("\(count)".utf8)])
+        let scan = ScanPage.command(from: cursor, count: count, matching: pattern)
         guard let reply = try await member.link.attempt([scan], on: member.connection)?.first else { return nil }
         guard let page = ScanPage(reply) else {
             await member.link.pause("SCAN was answered with no page of keys", of: member.connection, probe: scan)
             return nil
         }
         return page
-    }
-
-    /// What a round trip takes at best; nil when the connection failed.
-    private func latency(of member: Servers.Member) async throws(CancellationError) -> Duration? {
-        var best = Duration.seconds(1)
-        for _ in 0..<3 {
-            let start = ContinuousClock.now
-            guard try await member.link.attempt([RedisCommand("PING")], on: member.connection) != nil else {
-                return nil
-            }
-            best = min(best, .now - start)
-        }
-        return best
     }
 }

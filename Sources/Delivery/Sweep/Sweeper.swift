@@ -149,6 +149,7 @@ public final class Sweeper: Sendable {
     }
 
     private func servePatterns() async throws(CancellationError) {
+        var retries = Retries(of: servers)
         for await _ in bell.stream {
             while state.withLock({ !$0.queue.isEmpty }) {
                 let members = try await servers.members()
@@ -164,6 +165,11 @@ public final class Sweeper: Sendable {
                     count: { self.count($0, $1) })
                 let failures = try await pass.run()
                 finish(with: failures, after: .now - start)
+                if failures == nil {
+                    try await retries.failed("no pass comes to its end: slots move all the time, or some are nobody's")
+                } else {
+                    retries.succeeded()
+                }
             }
         }
     }

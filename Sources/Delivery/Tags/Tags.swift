@@ -60,19 +60,28 @@ struct Tags: Sendable {
         }
         let found = pages.flatMap { index, page in page.keys.map { (Key(bytes: Array($0)), tags[index].tag) } }
         try await delete(found, isFenced, &outcome)
+        // Small ones don't wait for large ones.
+        try await finish(pages.filter { $0.page.cursor == ScanPage.edge }.map(\.index), of: &tags)
         for (index, page) in pages where page.cursor != ScanPage.edge {
             try await readOn(&tags[index], from: page.cursor, isFenced, &outcome)
+            if tags[index].failure == nil { try await finish([index], of: &tags) }
         }
-        let ended = pages.map(\.index).filter { tags[$0].failure == nil }
-        _ = try await target.execute(groups: ended.map { tags[$0].finish })
-        for index in ended { tags[index].finished() }
+    }
+
+    /// Removes sets that were read, each key of which is gone.
+    private func finish(_ indexes: [Int], of tags: inout [TagProgress]) async throws(CancellationError) {
+        _ = try await target.execute(groups: indexes.map { tags[$0].finish })
+        for index in indexes { tags[index].finished() }
     }
 
     /// Reads and deletes the rest of a large set.
     private func readOn(
         _ tag: inout TagProgress, from start: [UInt8], _ isFenced: (Key, Key) -> Bool, _ outcome: inout Outcome
     ) async throws(CancellationError) {
-        var pace = SweepPace(share: options.share, callLimit: options.callLimit, latency: try await latency(of: tag))
+        let ping = CommandGroup(key: tag.tag, commands: [RedisCommand("PING")])
+        var pace = try await SweepPace(options) { () throws(CancellationError) in
+            _ = try await target.execute(groups: [ping])
+        }
         var cursor = start
         while cursor != ScanPage.edge {
             let start = ContinuousClock.now
@@ -102,16 +111,5 @@ struct Tags: Sendable {
         guard !failures.isEmpty else { return }
         let tags = Dictionary(entries.map { ($0.key, $0.tag) }) { first, _ in first }
         outcome.failedKeys += failures.compactMap { failure in tags[failure.key].map { (failure, $0) } }
-    }
-
-    /// What a round trip takes at best.
-    private func latency(of tag: TagProgress) async throws(CancellationError) -> Duration {
-        var best = Duration.seconds(1)
-        for _ in 0..<3 {
-            let start = ContinuousClock.now
-            _ = try await target.execute(groups: [CommandGroup(key: tag.tag, commands: [RedisCommand("PING")])])
-            best = min(best, .now - start)
-        }
-        return best
     }
 }

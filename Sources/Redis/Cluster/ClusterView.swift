@@ -38,12 +38,14 @@ extension RedisURL {
 
 /// The slots that one master of a Cluster has, and those that are coming or going, as it knows itself.
 public struct OwnSlots: Hashable, Sendable {
-    /// Its configuration epoch: another one whenever it was given a slot, or became a master.
+    /// Its name among the servers of the Cluster.
+    public var id: String
+    /// Its configuration epoch: another one when it became a master, or was given a slot and had not the highest already.
     public var epoch: String
     /// The slots that it has.
     public var owned: Set<RedisSlot>
-    /// Those of them that are on their way to another server.
-    public var migrating: Set<RedisSlot>
+    /// Those of them that are on their way to another server, and that one's ``id``.
+    public var migrating: [RedisSlot: String]
     /// Those of others that are on their way here.
     public var importing: Set<RedisSlot>
 
@@ -53,12 +55,16 @@ public struct OwnSlots: Hashable, Sendable {
         let lines = text.split(whereSeparator: \.isNewline).map { $0.split(separator: " ") }
         guard let own = lines.first(where: { $0.count >= 8 && $0[2].split(separator: ",").contains("myself") })
         else { return nil }
-        (epoch, owned, migrating, importing) = (String(own[6]), [], [], [])
+        (id, epoch, owned, migrating, importing) = (String(own[0]), String(own[6]), [], [:], [])
         for word in own[8...] {
             if word.hasPrefix("[") {
                 let slot = Int(word.dropFirst().prefix { $0.isNumber }).map(RedisSlot.init)
                 guard let slot else { return nil }
-                if word.contains("->-") { migrating.insert(slot) } else { importing.insert(slot) }
+                if let arrow = word.firstRange(of: "->-") {
+                    migrating[slot] = String(word[arrow.upperBound...].dropLast())
+                } else {
+                    importing.insert(slot)
+                }
             } else {
                 let ends = word.split(separator: "-").compactMap { Int($0) }
                 guard let first = ends.first, let last = ends.last, 0 <= first, first <= last, last < RedisSlot.count

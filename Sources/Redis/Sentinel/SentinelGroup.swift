@@ -8,7 +8,7 @@ struct SentinelGroup: Sendable {
     let group: any EventLoopGroup
     let options: RedisConnectionOptions
 
-    /// How much longer than the first answer the others may take, so that a newer one among them counts.
+    /// How much longer than half of the answers the others may take, so that a newer one among them counts.
     private static let grace = Duration.milliseconds(200)
 
     private enum News {
@@ -16,18 +16,22 @@ struct SentinelGroup: Sendable {
         case timeIsUp
     }
 
-    /// Asks all of them at the same time. Returns within the timeout of connecting, and soon after the first answer.
+    /// Asks all of them at the same time. Returns within the timeout of connecting, and soon after as many have answered
+    /// as are silent: a single one may have been cut off from the others.
     func ask() async -> SentinelSurvey {
         await withTaskGroup { tasks in
             for sentinel in sentinels { tasks.addTask { await News.answer(ask(sentinel), of: sentinel) } }
             tasks.addTask { await Self.timeIsUp(after: options.connectTimeout) }
             var survey = SentinelSurvey()
             var silent = Set(sentinels)
+            var isEnough = false
             while !silent.isEmpty, case .answer(let result, let sentinel)? = await tasks.next() {
-                let isFirst = !survey.hasAnswer
                 survey.file(result, of: sentinel)
                 silent.remove(sentinel)
-                if isFirst, survey.hasAnswer { tasks.addTask { await Self.timeIsUp(after: Self.grace) } }
+                if !isEnough, survey.answerCount >= silent.count {
+                    isEnough = true
+                    tasks.addTask { await Self.timeIsUp(after: Self.grace) }
+                }
             }
             tasks.cancelAll()
             for sentinel in sentinels where silent.contains(sentinel) {

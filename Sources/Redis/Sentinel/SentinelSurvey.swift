@@ -3,8 +3,8 @@ struct SentinelSurvey {
     private var answers: [SentinelAnswer] = []
     private var faults: [(sentinel: RedisURL.Address, message: String)] = []
 
-    /// Whether some Sentinel names a master.
-    var hasAnswer: Bool { !answers.isEmpty }
+    /// How many Sentinels name a master.
+    var answerCount: Int { answers.count }
 
     /// Files what came of asking one Sentinel.
     mutating func file(_ result: Result<SentinelAnswer, RedisError>, of sentinel: RedisURL.Address) {
@@ -14,12 +14,12 @@ struct SentinelSurvey {
         }
     }
 
-    /// Where the master may be, the likeliest place first. A Sentinel that was cut off from the others knows nothing of
-    /// a failover since, which the epoch tells.
+    /// Where the master may be. A Sentinel that was cut off from the others knows nothing of a failover since, which the
+    /// epoch tells: what it names was the master once.
     var masters: [RedisURL.Address] {
+        let newest = answers.map(\.epoch).max()
         var masters: [RedisURL.Address] = []
-        let newestFirst = answers.enumerated().sorted { ($1.element.epoch, $0.offset) < ($0.element.epoch, $1.offset) }
-        for answer in newestFirst.map(\.element) where !masters.contains(answer.master) {
+        for answer in answers where answer.epoch == newest && !masters.contains(answer.master) {
             masters.append(answer.master)
         }
         return masters

@@ -57,10 +57,11 @@ public struct SentinelWatch: Sendable {
             return false
         }
         // What happened before the subscription. One that was cut off from the others doesn't decide it alone.
-        if case .success(let answer) = await sentinels.ask(sentinel), answer.master != address,
-            let best = await sentinels.ask().masters.first, best != address
-        {
-            return true
+        let answer = await sentinels.ask(sentinel)
+        if case .success(let own) = answer, own.master != address {
+            var survey = await sentinels.ask()
+            survey.file(answer, of: sentinel)
+            if let best = survey.masters.first, best != address { return true }
         }
         return await withTaskGroup { tasks in
             tasks.addTask { (try? await news.value()) ?? false }

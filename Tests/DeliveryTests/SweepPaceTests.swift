@@ -11,9 +11,10 @@ import Testing
     @Test func restsFourTimesWhatAFifthTook() {
         var fifth = pace()
         #expect(fifth.scanned(in: .milliseconds(3)) == .milliseconds(8))
-        #expect(fifth.deleted(in: .milliseconds(2)) == .milliseconds(4))
-        #expect(fifth.scanned(in: .microseconds(900)) == .zero, "quicker than the latency")
-        #expect(fifth.scanned(in: .seconds(30)) == .milliseconds(100), "Redis stood still")
+        #expect(fifth.deleted(10, in: .milliseconds(2)) == .milliseconds(4))
+        #expect(fifth.visited(in: .milliseconds(2)) == .milliseconds(4))
+        #expect(fifth.visited(in: .microseconds(900)) == .zero, "quicker than the latency")
+        #expect(fifth.visited(in: .seconds(30)) == .milliseconds(100), "Redis stood still")
         var whole = pace(share: 1)
         #expect(whole.scanned(in: .milliseconds(3)) == .zero)
     }
@@ -21,30 +22,34 @@ import Testing
     @Test func adaptsTheCount() {
         var pace = pace()
         #expect(pace.count == 100)
-        _ = pace.scanned(in: .microseconds(1100))
-        #expect(pace.count == 200)
-        for _ in 0..<5 { _ = pace.scanned(in: .microseconds(2500)) }
-        #expect(pace.count == 200, "between half of the limit and the limit")
-        for _ in 0..<5 { _ = pace.scanned(in: .milliseconds(5)) }
-        #expect(pace.count == 100)
-        for _ in 0..<20 { _ = pace.scanned(in: .milliseconds(1)) }
+        func scan(_ keyCost: Duration) {
+            for _ in 0..<20 { _ = pace.scanned(in: .milliseconds(1) + keyCost * Double(pace.count)) }
+        }
+        scan(.microseconds(4))
+        #expect((250...500).contains(pace.count), "between half of the limit and the limit")
+        scan(.microseconds(16))
+        #expect((100...125).contains(pace.count))
+        scan(.zero)
         #expect(pace.count == 10_000)
-        for _ in 0..<40 { _ = pace.scanned(in: .seconds(1)) }
-        #expect(pace.count == 10)
+        scan(.milliseconds(1))
+        #expect(pace.count == 100)
     }
 
-    /// Where every third round trip takes ten times as long as Redis needs, keys take what they take.
+    /// Where every other round trip takes ten times as long as Redis needs, keys take what they take, and so do rests.
     @Test func isNotFooledByNoise() {
         var random = SeededGenerator()
+        var (needed, rested) = (Duration.zero, Duration.zero)
         var pace = SweepPace(share: 0.2, callLimit: .microseconds(150), latency: .microseconds(50))
         var counts: [Int] = []
         for call in 0..<1000 {
             let cost = Duration.nanoseconds(400) * Double(pace.count)
-            let noise = call % 3 == 0 ? Duration.microseconds(Int.random(in: 100...1500, using: &random)) : .zero
-            _ = pace.scanned(in: .microseconds(50) + cost + noise)
+            let noise = call % 2 == 0 ? Duration.microseconds(Int.random(in: 100...1500, using: &random)) : .zero
+            needed += cost * 4
+            rested += pace.scanned(in: .microseconds(50) + cost + noise)
             counts.append(pace.count)
         }
         // 375 keys take 150 µs.
+        #expect(rested > needed * 0.9 && rested < needed * 1.5, "\(rested / needed)")
         #expect(counts.dropFirst(20).allSatisfy { (180...400).contains($0) }, "\(counts.min()!)…\(counts.max()!)")
     }
 }

@@ -9,7 +9,7 @@ public struct KeyScan {
     private var pace: SweepPace
     private var cursor: [UInt8]? = ScanPage.edge
     private static let deadline = Duration.seconds(5)
-    /// So few keys take Redis a fraction of a millisecond. Where we are the ones who are slow, round trips say nothing.
+    /// Fewer at a time would take Redis hardly less time, and more round trips.
     private static let smallestCount = 100
     private static let longestRest = Duration.milliseconds(20)
 
@@ -36,7 +36,7 @@ public struct KeyScan {
     /// The same, in one piece.
     mutating func nextPage(limit: Int = .max) async throws(RedisError) -> RedisStrings? {
         guard let cursor else { return nil }
-        let count = max(Self.smallestCount, min(pace.count, limit))
+        let count = min(pace.count, max(Self.smallestCount, limit))
         let scan = ScanPage.command(from: cursor, count: count, matching: pattern)
         let start = ContinuousClock.now
         let reply = try await connection.send(scan, deadline: Self.deadline)

@@ -96,12 +96,12 @@ struct SweepPass: Sendable {
             let hits = search.hits(page.keys)
             if !hits.isEmpty {
                 failures += try await take(hits, search)
-                rest += pace.deleted(in: .now - idleSince)
+                rest += pace.deleted(hits.count, in: .now - idleSince)
                 idleSince = .now
             }
             try await search.visit(page.keys)
             let visited = ContinuousClock.now
-            rest += pace.deleted(in: visited - idleSince)
+            rest += pace.visited(in: visited - idleSince)
             idleSince = visited
             // The pace.
             do { try await Task.sleep(until: idleSince + rest) } catch { throw CancellationError() }

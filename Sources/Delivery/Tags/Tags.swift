@@ -92,7 +92,7 @@ struct Tags: Sendable {
             var rest = pace.scanned(in: middle - start)
             try await delete(page.keys.map { (Key(bytes: Array($0)), tag.tag) }, isFenced, &outcome)
             let end = ContinuousClock.now
-            rest += pace.deleted(in: end - middle)
+            rest += pace.deleted(page.keys.count, in: end - middle)
             // The pace.
             do { try await Task.sleep(until: end + rest) } catch { throw CancellationError() }
             cursor = page.cursor

@@ -62,6 +62,11 @@ import Testing
             try await captured.install(try .items(Self.rule("'i:{id}'", "'on': [insert, update], ")))
             try await captured.expectHeard("SELECT", ["any items"])
             try await captured.expectHeard("INSERT INTO items VALUES (2, 'b')", ["insert items 2"])
+            // And again, however long it has listened.
+            try await captured.expectHeard(
+                "DELETE FROM items WHERE id = 1; UPDATE items SET name = 'c'", ["update items 2"])
+            try await captured.install(try .items(Self.rule("'i:{id}'")))
+            try await captured.expectHeard("SELECT", ["any items"])
         }
     }
 
@@ -130,14 +135,21 @@ import Testing
             let blocker = try await captured.database.connect()
             try await blocker.run("BEGIN; LOCK TABLE unstale.outbox")
             try await captured.owner.run(Self.insertion("{\"id\":1}"))
+            let waiting = """
+                SELECT query_start FROM pg_stat_activity WHERE datname = current_database()
+                    AND application_name = 'listener' AND wait_event_type = 'Lock'
+                """
+            var start: String?
             try await eventually("a write that waits") {
-                try await captured.owner.value(
-                    """
-                    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                        AND application_name = 'listener' AND wait_event_type = 'Lock'
-                    """) == "1"
+                start = try await captured.owner.value(waiting)
+                return start != nil
             }
             listening.cancel()
+            // The first was stopped.
+            try await eventually("another write") {
+                let other = try await captured.owner.value(waiting)
+                return other != nil && other != start
+            }
             try await blocker.run("ROLLBACK")
             await #expect(throws: (any Error).self) { try await listening.value }
             #expect(try await captured.changes() == ["insert items 1"])

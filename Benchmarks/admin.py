@@ -7,17 +7,12 @@ import threading
 import time
 import urllib.request
 
+from harness import RULES
 from latency import observe
 from measuring import Aside, percentile, status
 from servers import BIN, free_port
 
-RULES = """
-version: 1
-rules:
-  - name: user
-    table: users
-    columns: [name]
-    delete: {keys: ["user:{id}"]}
+REWARM = """
   - name: profile
     table: users
     columns: [name]
@@ -68,7 +63,7 @@ def soak(bench):
     """Memory under 2,000 changes a second, with somebody who looks on."""
     bench.report.section("soak", f"{bench.minutes:g} min at 2,000 changes/s, with somebody who looks on")
     bench.fresh(ROWS)
-    bench.use(RULES)
+    bench.use(RULES + REWARM)
     port = free_port()
     worker = bench.start("unstale", "--admin", f"127.0.0.1:{port}")
     scraper = Scraper(port)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import measuring
 from servers import BIN
@@ -39,10 +38,9 @@ class Worker:
                 self.is_ready.set()
 
     def wait(self):
-        """Until it is ready, and has come to rest."""
+        """Until it is ready."""
         if not self.is_ready.wait(PATIENCE):
             sys.exit(f"{' '.join(self.command)} was not ready after {PATIENCE} s: {''.join(self.lines)}")
-        time.sleep(0.3)  # Unstale arms its doorbell after 50 ms of silence; the others need less
         return self
 
     def cpu(self):

@@ -85,11 +85,8 @@ class Bench:
     def uninstall(self):
         """Not by a build's own command: the next may be another's, with a schema of another version."""
         self.sql("SET client_min_messages = error", "DROP SCHEMA IF EXISTS unstale CASCADE")
-        end = time.monotonic() + PATIENCE
-        while self.value("SELECT count(*) FROM pg_replication_slots WHERE active"):
-            if time.monotonic() > end:
-                sys.exit("a replication slot is still in use")
-            time.sleep(0.01)  # until its reader has gone; PATIENCE is the deadline
+        self.wait_until(
+            None, lambda: not self.value("SELECT count(*) FROM pg_replication_slots WHERE active"), "a slot is still in use")
         self.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
 
     def install(self, build="unstale", *arguments):
@@ -110,7 +107,15 @@ class Bench:
             self.install(contestant, *install)
         elif contestant == LIMIT:
             self.install(next(iter(self.builds)), *install)
-        return launch(contestant, self, *arguments).wait()
+        worker = launch(contestant, self, *arguments).wait()
+        if contestant in self.builds or contestant == LIMIT:
+            self.wait_until(worker, self.is_armed, "is not asleep")
+        return worker
+
+    def is_armed(self):
+        """Whether somebody sleeps until a writer rings, and so holds the doorbell's lock: `unst` and 1."""
+        return self.value(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1970172788 AND objid = 1 AND granted") == 1
 
     def update_each(self, rows=None, clients=8, durable=True):
         """Changes every row in a commit of its own, in no order; returns the seconds that took."""
@@ -137,14 +142,17 @@ class Bench:
 
     def wait_until_empty(self, worker):
         """Until the last key is gone. Asks for their number, which costs Redis next to nothing."""
-        self.wait_until(worker, lambda: self.cache.dbsize() == 0)
+        self.wait_until(worker, lambda: self.cache.dbsize() == 0, "there are still keys")
 
     def wait_until_gone(self, key, worker):
-        self.wait_until(worker, lambda: not self.cache.exists(key))
+        self.wait_until(worker, lambda: not self.cache.exists(key), f"{key} is still there")
 
-    def wait_until(self, worker, is_done):
+    def wait_until(self, worker, is_done, complaint):
+        """Until something is so, for which the worker has to live, if there is one."""
         end = time.monotonic() + PATIENCE
         while not is_done():
-            if worker.process.poll() is not None or time.monotonic() > end:
-                sys.exit(f"{' '.join(worker.command)} has ended, or for {PATIENCE} s left {self.cache.dbsize()} keys")
+            if worker and worker.process.poll() is not None:
+                sys.exit(f"{' '.join(worker.command)} has ended, and {complaint}")
+            if time.monotonic() > end:
+                sys.exit(f"{complaint} after {PATIENCE} s")
             time.sleep(0.0005)  # until it asks again; PATIENCE is the deadline

@@ -1,5 +1,6 @@
 """What a worker with nothing to do costs: itself, and the servers it is connected to."""
 
+import contextlib
 import time
 
 from measuring import context_switches, status
@@ -15,14 +16,15 @@ def run(bench):
         "idle", "Nothing to do: memory, share of a core, how often a thread wakes up, what the servers are asked (Postgres "
         "counted in its log)")
     results = {field: {} for field in FIELDS}
-    for _ in range(min(bench.rounds, 3)):
-        for contestant in bench.field():
-            bench.fresh()
-            worker = bench.start(contestant)
-            time.sleep(bench.scale(3, 0.2))  # until it has come to rest
-            for field, value in zip(FIELDS, observe(bench, worker)):
-                results[field].setdefault(contestant, []).append(value)
-            worker.stop()
+    with logged_statements(bench):
+        for _ in range(min(bench.rounds, 3)):
+            for contestant in bench.field():
+                bench.fresh()
+                worker = bench.start(contestant)
+                time.sleep(bench.scale(3, 0.2))  # a warm-up, of which nothing counts
+                for field, value in zip(FIELDS, observe(bench, worker)):
+                    results[field].setdefault(contestant, []).append(value)
+                worker.stop()
     for field, unit in zip(FIELDS, UNITS):
         report.rows(field, unit, results[field])
     for field, unit, bound, factor in (
@@ -32,16 +34,22 @@ def run(bench):
         report.goal(f"idle: {field}", median(results[field]["unstale"]) * factor, unit=unit, at_most=bound)
 
 
-def observe(bench, worker):
+@contextlib.contextmanager
+def logged_statements(bench):
+    """Those of all sessions that begin meanwhile."""
     bench.sql("ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
-    time.sleep(0.2)  # until every backend has read that
+    bench.wait_until(None, lambda: bench.value("SHOW log_statement") == "all", "Postgres has not read its settings anew")
+    yield
+    bench.sql("ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()")
+
+
+def observe(bench, worker):
     start, counts = time.monotonic(), count(bench, worker)
     time.sleep(bench.scale(10, 1))  # the measurement's length
     elapsed = time.monotonic() - start
     cpu, switches, statements, commands = (
         (after - before) / elapsed for before, after in zip(counts, count(bench, worker)))
     memory = [status(worker.pid, field) / 1024 for field in ("RssAnon", "VmRSS")]
-    bench.sql("ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()")
     # The INFO that counts commands is one of them.
     return *memory, cpu * 100, switches, statements, max(0, commands - 1 / elapsed)
 

@@ -48,7 +48,7 @@ def main(database_url, redis_url):
             serve(database_url, cache)
         except (psycopg.OperationalError, redis.ConnectionError) as error:
             print(error, file=sys.stderr)
-            time.sleep(1)
+            time.sleep(1)  # before it connects anew
 
 
 if __name__ == "__main__":

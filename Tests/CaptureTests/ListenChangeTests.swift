@@ -12,12 +12,18 @@ import Testing
         CREATE TABLE items (id int PRIMARY KEY, name text, email text); CREATE TABLE orders (id int PRIMARY KEY)
         """
 
+    private func withCapture(
+        _ gap: ListenChannel.Gap, _ tables: String = tables, rules: String, _ body: (Captured) async throws -> Void
+    ) async throws {
+        let settings = CaptureSettings(listen: [ListenChannel(name: "changes", onGap: gap)])
+        try await Captured.with(tables, rules: rules, settings: settings, body)
+    }
+
     private func heard(
         _ gap: ListenChannel.Gap, _ tables: String = tables, rules: String,
         named: (@Sendable () -> Set<TableName>)? = nil, _ body: (Captured) async throws -> Void
     ) async throws {
-        let settings = CaptureSettings(listen: [ListenChannel(name: "changes", onGap: gap)])
-        try await Captured.with(tables, rules: rules, settings: settings) { captured in
+        try await withCapture(gap, tables, rules: rules) { captured in
             try await captured.owner.run(ForeignTriggers.on("items"))
             try await captured.listening(named: named) {
                 if gap == .anyRow { try await captured.expectHeard("SELECT", ["any items"]) }
@@ -104,8 +110,7 @@ import Testing
 
     /// What was heard is kept, whatever fails before it is written.
     @Test func aCaptureThatCantBeRead() async throws {
-        let settings = CaptureSettings(listen: [ListenChannel(name: "changes", onGap: .ignore)])
-        try await Captured.with(Self.tables, rules: Self.rule("'i:{id}'"), settings: settings) { captured in
+        try await withCapture(.ignore, rules: Self.rule("'i:{id}'")) { captured in
             let listener = captured.listener()
             let first = Task { try await listener.listen() }
             try await captured.waitForListener()
@@ -127,8 +132,7 @@ import Testing
 
     /// What was heard is written even where the worker is told to end before it was.
     @Test func theEnd() async throws {
-        let settings = CaptureSettings(listen: [ListenChannel(name: "changes", onGap: .ignore)])
-        try await Captured.with(Self.tables, rules: Self.rule("'i:{id}'"), settings: settings) { captured in
+        try await withCapture(.ignore, rules: Self.rule("'i:{id}'")) { captured in
             let listener = captured.listener()
             let listening = Task { try await listener.listen() }
             try await captured.waitForListener()

@@ -230,6 +230,7 @@ public final class Listener: Sendable {
             _ = try await writeAnyRows(by: writer) { _ in true }
         }
         let limit = Task {
+            // The deadline itself; it is cancelled as soon as all is written.
             try await Task.sleep(for: .seconds(2))
             writing.cancel()
         }

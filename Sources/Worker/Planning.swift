@@ -34,13 +34,10 @@ final class Planning: Sendable {
         current.withLock { $0 = (planner, manifests) }
     }
 
-    /// The newest capture of each table that rules name, where there is one.
-    var newestCaptures: [Int32] { Self.newestCaptures(rules, current.withLock { $0.manifests }) }
-
-    /// The newest captures of these tables, where rules name them.
-    func newestCaptures(of tables: Set<String>) -> [Int32] {
-        Self.newestCaptures(
-            rules.filter { tables.contains($0.table.value.description) }, current.withLock { $0.manifests })
+    /// The newest capture of each of these tables that rules name, where there is one; nil: of all.
+    func newestCaptures(of tables: Set<String>? = nil) -> [Int32] {
+        let concerned = rules.filter { tables?.contains($0.table.value.description) ?? true }
+        return Self.newestCaptures(concerned, current.withLock { $0.manifests })
     }
 
     /// The newest capture of each table that these rules name, where there is one.

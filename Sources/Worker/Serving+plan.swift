@@ -24,8 +24,8 @@ extension Serving {
         for (rule, count) in plan.changes.enumerated() where count > 0 { generation.tallies[rule].fired(count) }
         guard !plan.isEmpty else { return window.pass(batch.next) }
         let ticket = served.freshness.begin(batch.writtenAt, floor: floor)
-        let outcome = changes.begin(batch, planner, target: served.name, table: planning.servedTable(ofCapture:))
-        deliver(plan, planner, batch.next, begin) { [changes, served] failures in
+        let outcome = worker.changes.begin(batch, planner, target: served.name, table: planning.servedTable(ofCapture:))
+        deliver(plan, planner, batch.next, begin) { [changes = worker.changes, served] failures in
             changes.served(outcome, failures, lag: served.freshness.served(ticket))
         }
     }

@@ -15,7 +15,7 @@ extension Serving {
     /// position from which records mean something again.
     func resync() async throws -> ReadPosition {
         served.resync.update { $0.begin() }
-        let here = ReadPosition(try await parts.ledger.beginAnew(planning.newestCaptures, cluster: start.cluster))
+        let here = ReadPosition(try await parts.ledger.beginAnew(planning.newestCaptures(), cluster: start.cluster))
         window.reset(to: here)
         served.freshness.reset()
         logger.notice("A resync begins: counting all rows as changed")

@@ -38,9 +38,7 @@ final class Serving: Sendable {
 
     let parts: Parts
     let start: Start
-    let settings: WorkerSettings
     let served: ServedTarget
-    let changes: RecentChanges
     let worker: Worker
     let generation: RulesInUse.Generation
     let window: SharedWindow
@@ -54,15 +52,15 @@ final class Serving: Sendable {
     init(_ parts: Parts, start: Start, worker: Worker, served: ServedTarget, generation: RulesInUse.Generation) {
         self.parts = parts
         self.start = start
-        settings = worker.settings
         self.served = served
-        changes = worker.changes
         self.worker = worker
         self.generation = generation
-        window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: settings.inFlightLimit))
+        window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: worker.settings.inFlightLimit))
         planning = Planning(rules: generation.rules, manifests: start.capture.manifests)
         upkeep = Mutex(UpkeepState(server: start.server, state: start.state))
     }
+
+    var settings: WorkerSettings { worker.settings }
 
     var logger: Logger { served.logger }
 

@@ -64,8 +64,6 @@ struct IndexedSweep {
         private var restUntil = ContinuousClock.now
         /// So many at once: a tenth of a millisecond or so of Redis' time.
         private static let batch = 500
-        /// A round of deletes in which Redis stood still says nothing about its load.
-        private static let longestRest = Duration.milliseconds(100)
 
         init(target: Target, fencing: Fencing, share: Double) {
             (self.target, self.fencing, self.share) = (target, fencing, share)
@@ -85,7 +83,7 @@ struct IndexedSweep {
             result.keysMatched += waiting.count
             waiting = []
             let end = ContinuousClock.now
-            restUntil = end + min(Self.longestRest, (end - start) * (1 / share - 1))
+            restUntil = end + SweepPace.rest(after: end - start, share: share)
         }
     }
 }

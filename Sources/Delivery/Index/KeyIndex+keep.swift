@@ -60,7 +60,7 @@ extension KeyIndex {
             state.withLock { $0.keys.settle(batch, replies, in: epoch) }
             start = Array(last) + [0]
             // The pace: the server has the rest of its time for those whom it serves.
-            try await sleep(until: end + (end - sent) * (1 / Self.verifyShare - 1))
+            try await sleep(until: end + SweepPace.rest(after: end - sent, share: Self.verifyShare))
             try await waitWhileHeld()
         }
     }

@@ -15,8 +15,6 @@ struct SlotVisit {
     private static let batch = 16
     /// A server that has more keys of a slot is scanned instead: it does nothing else while it lists them.
     private static let listLimit = 10_000
-    /// A round trip in which Redis stood still says nothing about its load.
-    private static let longestRest = Duration.milliseconds(100)
 
     private struct Place: Equatable {
         let owner: RedisURL.Address
@@ -59,7 +57,7 @@ struct SlotVisit {
                 failures = 0
                 retries.succeeded()
                 // The pace.
-                let rest = min(Self.longestRest, (end - start) * (1 / share - 1))
+                let rest = SweepPace.rest(after: end - start, share: share)
                 do { try await Task.sleep(until: end + rest) } catch { throw CancellationError() }
             }
         }

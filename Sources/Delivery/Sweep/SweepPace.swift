@@ -65,7 +65,10 @@ struct SweepPace {
 
     private func serverTime(of roundTrip: Duration) -> Duration { max(.zero, roundTrip - latency) }
 
-    private func rest(after cost: Duration) -> Duration { min(Self.maximumRest, cost * (1 / share - 1)) }
+    private func rest(after cost: Duration) -> Duration { Self.rest(after: cost, share: share) }
+
+    /// How long to leave Redis alone, after what took this long of its time, so that this was no more than the share.
+    static func rest(after cost: Duration, share: Double) -> Duration { min(maximumRest, cost * (1 / share - 1)) }
 
     /// What commands of one kind take Redis for each key.
     private struct KeyCost {

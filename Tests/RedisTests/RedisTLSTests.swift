@@ -7,10 +7,12 @@ import Testing
     private let ping = RedisCommand("PING")
 
     /// What connecting to the port of this host comes to.
-    private func fault(_ port: Int, host: String = "127.0.0.1", _ parameters: String) async -> String? {
+    private func fault(
+        _ port: Int, host: String = "127.0.0.1", _ parameters: String, within timeout: Duration = .seconds(10)
+    ) async -> String? {
         let error = await #expect(throws: RedisError.self) {
             _ = try await RedisConnection.connect(
-                to: RedisURL("rediss://\(host):\(port)\(parameters)"), options: .init(connectTimeout: .seconds(10)))
+                to: RedisURL("rediss://\(host):\(port)\(parameters)"), options: .init(connectTimeout: timeout))
         }
         return error?.message
     }
@@ -90,6 +92,26 @@ import Testing
             try await server.show(authority.certificate())
             _ = try await RedisConnection.connect(to: RedisURL("rediss://localhost:\(port.number)\(trust)"))
         }
+    }
+
+    /// A server of several names shows the certificate of the one that is asked for.
+    @Test func theNameIsAskedFor() async throws {
+        let authority = try await TestAuthority()
+        let (named, other) = (try await authority.certificate(), try await authority.certificate(for: ["DNS:other"]))
+        let port = try TLSPort(other).number
+        let arguments = [
+            "s_server", "-www", "-accept", "127.0.0.1:\(port)", "-cert", other.file, "-key", other.keyFile,
+            "-servername", "localhost", "-cert2", named.file, "-key2", named.keyFile,
+        ]
+        // It ends when this does.
+        async let _ = command("openssl", arguments)
+        let trust = "?ca=\(authority.file)"
+        try await eventually("the other certificate, where no name can be given") {
+            await fault(port, trust, within: .seconds(2))
+                == "the server's certificate is for other, and not for 127.0.0.1"
+        }
+        let words = try #require(await fault(port, host: "localhost", trust, within: .seconds(2)))
+        #expect(!words.contains("certificate"), "it is no Redis, but its certificate is right: \(words)")
     }
 
     @Test func oneSideWithoutTLS() async throws {

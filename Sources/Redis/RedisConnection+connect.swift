@@ -42,9 +42,10 @@ extension RedisConnection {
         }
     }
 
+    /// - Parameter looking: gets the certificate that the server shows, and then the handshake is given up.
     private static func open(
         _ url: RedisURL, at address: RedisURL.Address, tls: RedisTLS?, on group: any EventLoopGroup,
-        options: RedisConnectionOptions
+        options: RedisConnectionOptions, looking: (@Sendable (NIOSSLCertificate) -> Void)? = nil
     ) async throws(RedisError) -> RedisConnection {
         let context = try tls.map { tls throws(RedisError) in try tls.context() }
         let bootstrap = ClientBootstrap(group: group)
@@ -53,7 +54,7 @@ extension RedisConnection {
                 channel.eventLoop.makeCompletedFuture {
                     if let context {
                         try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(context: context, serverHostname: address.serverName))
+                            Self.handler(of: context, at: address, looking: looking))
                     }
                     try channel.pipeline.syncOperations.addHandler(
                         RedisChannelHandler(tls: context != nil, packsStrings: options.packsStrings))
@@ -78,6 +79,18 @@ extension RedisConnection {
             arrival.resolve(result.mapError { .connecting($0, timeout: options.connectTimeout) })
         }
         return try await arrival.value()
+    }
+
+    private static func handler(
+        of context: NIOSSLContext, at address: RedisURL.Address, looking: (@Sendable (NIOSSLCertificate) -> Void)?
+    ) throws -> NIOSSLClientHandler {
+        let name = address.serverName
+        guard let looking else { return try NIOSSLClientHandler(context: context, serverHostname: name) }
+        let look: NIOSSLCustomVerificationCallback = { chain, verdict in
+            chain.first.map(looking)
+            verdict.succeed(.failed)
+        }
+        return try NIOSSLClientHandler(context: context, serverHostname: name, customVerificationCallback: look)
     }
 
     private func logIn(_ options: RedisConnectionOptions) async throws(RedisError) {
@@ -133,15 +146,17 @@ extension RedisConnection {
     private static func certificate(
         of url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions
     ) async -> PeerCertificate? {
-        // It says nothing of who we are, nor does a certificate of ours.
-        let tls = RedisTLS(verifies: false)
-        guard let connection = try? await open(url, at: address, tls: tls, on: group, options: options) else {
-            return nil
+        let shown = OneShot<PeerCertificate, RedisError>(cancellation: .cancelled)
+        // It says nothing of who we are: the handshake ends before that.
+        let opening = try? await open(url, at: address, tls: RedisTLS(verifies: false), on: group, options: options) {
+            shown.resolve(.success(PeerCertificate($0)))
         }
+        guard let connection = opening else { return nil }
         defer { connection.close() }
-        // The answer may be a refusal: after it the handshake is over.
+        // Fails with the handshake, which is what it waits for.
         _ = try? await connection.send(RedisCommand("PING"), deadline: options.connectTimeout)
-        return await connection.peerCertificate()
+        shown.resolve(.failure(.cancelled))
+        return try? await shown.value()
     }
 }
 

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOSSL
 import Synchronization
 
 /// One connection to one server. Any number of tasks may have pipelines under way on it; how many and how large
@@ -53,11 +52,6 @@ public final class RedisConnection: Sendable {
     /// From now on messages are no replies.
     func receive(_ onMessage: @escaping @Sendable (RedisMessage) -> Void) {
         channel.eventLoop.execute { [handler] in handler.value.subscribe(onMessage) }
-    }
-
-    /// The certificate that the server has shown.
-    func peerCertificate() async -> PeerCertificate? {
-        try? await channel.nioSSL_peerCertificate().get().map { PeerCertificate($0) }
     }
 
     /// It was logged in with this password.

@@ -209,7 +209,7 @@ import Testing
 
     @Test func aClusterHasAnIndexForEachOfItsMasters() async throws {
         try await RedisCluster.with { cluster in
-            let client = try await ClusterClient(RedisURL(cluster.url))
+            let client = try ClusterClient(RedisURL(cluster.url))
             let options = TargetOptions(index: KeyIndexOptions(prefixes: ["resp:"]))
             let unpaced = SweepOptions(share: 1)
             try await withSweeper(RedisURL(cluster.url), options: unpaced, target: options) { sweeper, _ in

@@ -37,6 +37,9 @@ public final class Target: Sendable {
             of: topology, target: name, options: options, logger: logger, onIdentity: onIdentity, onState: onState)
     }
 
+    /// Where its connections run, and so whoever sends it something had better run.
+    public var executor: EventLoopExecutor { options.connection.executor }
+
     /// Where it stands.
     public var state: TargetState { servers.currentState }
 

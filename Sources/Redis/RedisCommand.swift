@@ -11,7 +11,7 @@ public struct RedisCommand: Hashable, Sendable {
     }
 
     /// The command with these arguments, for example `RedisCommand("UNLINK", keys)`.
-    public init(_ name: StaticString, _ arguments: some Collection<[UInt8]>) {
+    public init(_ name: StaticString, _ arguments: [[UInt8]]) {
         ends.reserveCapacity(arguments.count + 1)
         bytes.reserveCapacity(arguments.reduce(name.utf8CodeUnitCount) { $0 + $1.count })
         bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))

@@ -7,13 +7,15 @@ extension RedisConnection {
     /// Connects and logs in: AUTH, CLIENT SETNAME and SELECT as the URL asks. Of a deployment with Sentinels it
     /// reaches the master. A Cluster has no one server: see ``RedisURL/at(_:)``.
     ///
+    /// - Parameter group: Has the event loop that the connection runs on; nil: it is the options' executor's.
+    ///
     /// Throws `connect` when there is no connection within the options' timeout, `refused` when the server turns
     /// us away or a file can't be read, and what ``pipeline(_:deadline:)`` throws; the message is one line without
     /// the password.
     public static func connect(
-        to url: RedisURL, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
-        options: RedisConnectionOptions = .init()
+        to url: RedisURL, on group: (any EventLoopGroup)? = nil, options: RedisConnectionOptions = .init()
     ) async throws(RedisError) -> RedisConnection {
+        let group = group ?? options.executor.eventLoop
         do throws(RedisError) {
             switch url.deployment {
             case .standalone(let address):

@@ -34,9 +34,7 @@ public final class RedisConnection: Sendable {
         let bytes = CommandFormatter.buffer(of: commands, allocator: channel.allocator)
         let count = commands.count
         let outcome = OneShot<[RedisReply], RedisError>(cancellation: .cancelled)
-        channel.eventLoop.execute { [handler] in
-            handler.value.send(bytes, expecting: count, within: deadline, outcome: outcome)
-        }
+        onEventLoop { $0.send(bytes, expecting: count, within: deadline, outcome: outcome) }
         do {
             return try await outcome.value()
         } catch {
@@ -51,7 +49,23 @@ public final class RedisConnection: Sendable {
 
     /// From now on messages are no replies.
     func receive(_ onMessage: @escaping @Sendable (RedisMessage) -> Void) {
-        channel.eventLoop.execute { [handler] in handler.value.subscribe(onMessage) }
+        onEventLoop { $0.subscribe(onMessage) }
+    }
+
+    private func onEventLoop(_ body: @escaping @Sendable (RedisChannelHandler) -> Void) {
+        guard !channel.eventLoop.inEventLoop else { return body(handler.value) }
+        channel.eventLoop.execute { [handler] in body(handler.value) }
+    }
+
+    /// Returns at this time. It wakes no thread but the connection's, where `Task.sleep` wakes two more.
+    ///
+    /// Throws when the task is cancelled.
+    package func rest(until end: ContinuousClock.Instant) async throws(CancellationError) {
+        let rest = OneShot<Void, CancellationError>(cancellation: CancellationError())
+        let time = TimeAmount(max(.zero, end - .now))
+        let alarm = channel.eventLoop.scheduleTask(in: time) { rest.resolve(.success(())) }
+        defer { alarm.cancel() }
+        try await rest.value()
     }
 
     /// It was logged in with this password.

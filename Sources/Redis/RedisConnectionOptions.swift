@@ -2,6 +2,8 @@
 public struct RedisConnectionOptions: Sendable {
     /// The longest that connecting may take, and after it the login.
     public var connectTimeout: Duration
+    /// Where it runs, and where tasks that talk to Redis had better run.
+    public var executor: EventLoopExecutor
     /// What `CLIENT LIST` calls us: letters, digits and dashes.
     public var clientName: String
     /// Whether an array inside of an array that holds nothing but strings comes as ``RedisReply/strings(_:)``: a page of
@@ -9,8 +11,12 @@ public struct RedisConnectionOptions: Sendable {
     public var packsStrings: Bool
 
     /// Options; the defaults suit a server in the same network.
-    public init(connectTimeout: Duration = .seconds(3), clientName: String = "unstale", packsStrings: Bool = false) {
+    public init(
+        connectTimeout: Duration = .seconds(3), executor: EventLoopExecutor = .init(), clientName: String = "unstale",
+        packsStrings: Bool = false
+    ) {
         self.connectTimeout = connectTimeout
+        self.executor = executor
         self.clientName = clientName
         self.packsStrings = packsStrings
     }

@@ -52,7 +52,7 @@ public struct KeyScan {
         let rest = min(Self.longestRest, pace.scanned(in: end - start))
         // The pace: the target has the rest of its time for those whom it serves.
         if self.cursor != nil {
-            do { try await Task.sleep(until: end + rest) } catch { throw RedisError(.cancelled, "cancelled") }
+            do { try await connection.rest(until: end + rest) } catch { throw RedisError(.cancelled, "cancelled") }
         }
         return page.keys
     }

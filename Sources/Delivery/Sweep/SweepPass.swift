@@ -104,7 +104,7 @@ struct SweepPass: Sendable {
             rest += pace.visited(in: visited - idleSince)
             idleSince = visited
             // The pace.
-            do { try await Task.sleep(until: idleSince + rest) } catch { throw CancellationError() }
+            try await member.connection.rest(until: idleSince + rest)
             cursor = page.cursor
         } while cursor != ScanPage.edge
         return failures

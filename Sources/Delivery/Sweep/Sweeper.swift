@@ -38,6 +38,8 @@ public final class Sweeper: Sendable {
     /// Nil: there is none.
     private let indexes: KeyIndexes?
     let options: SweepOptions
+    /// Another than the target's: deletes by key go on meanwhile.
+    private let executor = EventLoopExecutor()
     private let passes, keysScanned, keysSwept: Counter
     private let passTime: Metrics.Timer
     private let state: Mutex<State>
@@ -53,6 +55,7 @@ public final class Sweeper: Sendable {
         // A SCAN names no key that could be to blame, so each of its errors is the target's trouble.
         var targetOptions = target.options
         targetOptions.connection.packsStrings = true
+        targetOptions.connection.executor = executor
         let servers = Servers(
             of: target.topology, target: target.name, options: targetOptions, logger: logger, isTrouble: { _ in true })
         self.servers = servers
@@ -81,7 +84,7 @@ public final class Sweeper: Sendable {
     public func run() async {
         await withTaskGroup { group in
             group.addTask { await self.servers.run() }
-            group.addTask { try? await self.servePatterns() }
+            group.addTask(executorPreference: self.executor) { try? await self.servePatterns() }
             if let indexes = self.indexes {
                 group.addTask { await indexes.run() }
             }

@@ -30,11 +30,11 @@ struct Result: ~Copyable {
         values.reserveCapacity(Int(rowCount * columnCount))
         for row in 0..<rowCount {
             for column in 0..<columnCount {
-                guard PQgetisnull(pointer, row, column) == 0 else {
-                    values.append((bytes.count, -1))
+                let length = Int(PQgetlength(pointer, row, column))
+                guard length > 0 else {
+                    values.append((bytes.count, PQgetisnull(pointer, row, column) == 0 ? 0 : -1))
                     continue
                 }
-                let length = Int(PQgetlength(pointer, row, column))
                 values.append((bytes.count, length))
                 bytes.append(
                     contentsOf: UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: length)

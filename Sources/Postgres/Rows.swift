@@ -4,7 +4,7 @@ public struct Rows: Sendable, RandomAccessCollection {
     public let columns: [String]
     /// How many rows there are; for a statement that returns none, how many it changed.
     public let affected: Int
-    private let bytes: [UInt8]
+    let bytes: [UInt8]
     /// For each value its start in `bytes` and its length, −1 for null.
     private let values: [(start: Int, length: Int)]
 
@@ -22,9 +22,9 @@ public struct Rows: Sendable, RandomAccessCollection {
     /// A row, which shares the buffer.
     public subscript(index: Int) -> Row { Row(rows: self, index: index) }
 
-    func value(row: Int, column: Int) -> ArraySlice<UInt8>? {
+    func range(row: Int, column: Int) -> Range<Int>? {
         let value = values[row * columns.count + column]
-        return value.length < 0 ? nil : bytes[value.start..<value.start + value.length]
+        return value.length < 0 ? nil : value.start..<value.start + value.length
     }
 }
 
@@ -42,7 +42,13 @@ public struct Row: Sendable {
     public var count: Int { rows.columns.count }
 
     /// A value as the server sent it, or nil for null.
-    public func bytes(_ column: Int) -> ArraySlice<UInt8>? { rows.value(row: index, column: column) }
+    public func bytes(_ column: Int) -> ArraySlice<UInt8>? { range(column).map { rows.bytes[$0] } }
+
+    /// Where a value is in ``buffer``, or nil for null.
+    public func range(_ column: Int) -> Range<Int>? { rows.range(row: index, column: column) }
+
+    /// The values of all rows, for who keeps many of them: it is one buffer, which lives as long as any of its owners.
+    public var buffer: [UInt8] { rows.bytes }
 
     /// A value of a text result, or nil for null.
     public func text(_ column: Int) -> String? { bytes(column).map { String(decoding: $0, as: UTF8.self) } }
@@ -64,9 +70,9 @@ public struct Row: Sendable {
 
     @usableFromInline
     func bigEndian(_ column: Int) -> UInt64? {
-        guard let bytes = bytes(column) else { return nil }
+        guard let range = range(column) else { return nil }
         var value: UInt64 = 0
-        for byte in bytes { value = value << 8 | UInt64(byte) }
+        for position in range { value = value << 8 | UInt64(rows.bytes[position]) }
         return value
     }
 }

@@ -51,16 +51,16 @@ struct InFlightWindow: Sendable {
         }
     }
 
-    /// Most of a batch is done, only this weight is left of it.
-    mutating func lighten(_ ticket: Ticket, to left: Int) {
+    /// It is known better what a batch weighs, or part of it is done.
+    mutating func weigh(_ ticket: Ticket, _ weight: Int) {
         guard let index = index(of: ticket) else { return }
-        weight -= entries[index].weight - left
-        entries[index].weight = left
+        self.weight += weight - entries[index].weight
+        entries[index].weight = weight
     }
 
     /// A batch is done.
     mutating func finish(_ ticket: Ticket) {
-        lighten(ticket, to: 0)
+        weigh(ticket, 0)
         guard let index = index(of: ticket) else { return }
         entries[index].isFinished = true
         while let first = entries.first, first.isFinished {

@@ -46,12 +46,12 @@ final class Planning: Sendable {
     }
 
     /// What it takes to count every row of every table that rules name as changed.
-    func anyRow() -> (plan: Plan, planner: Planner) {
+    func anyRow() -> Plan {
         let manifests = Set(rules.map(\.table.value)).enumerated().map { number, table in
             (Int32(number), Manifest(table: table, columns: [], conditions: []))
         }
         let planner = Planner(rules: rules, manifests: Dictionary(manifests) { $1 })
         let changes = manifests.map { Change(capture: $0.0, kind: .anyRow, fired: .max) }
-        return (planner.plan(changes), planner)
+        return planner.plan(changes)
     }
 }

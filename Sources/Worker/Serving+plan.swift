@@ -5,9 +5,28 @@ import Rules
 
 /// From a batch to what is delivered because of it.
 extension Serving {
-    func plan(_ batch: Batch, _ floor: ServerTime?, _ begin: Begin) async throws {
+    /// What a batch asks for is worked out where it is delivered: meanwhile the next one is read.
+    func deliver(_ batch: Batch, _ floor: ServerTime?, _ begin: Begin) {
         served.board.read(records: batch.records)
         guard batch.records > 0 else { return window.pass(batch.next) }
+        // Until it is known what they ask for, changes have their images, which take more memory than keys.
+        let ticket = window.begin(batch.next, weight: 10 * batch.changeCount)
+        let age = served.freshness.begin(batch.writtenAt, floor: floor)
+        // Its images are let go as soon as it is planned, however long the delivery takes.
+        let handover = Handover(batch)
+        begin {
+            guard let batch = handover.take() else { return }
+            do {
+                try await self.deliver(batch, ticket, age)
+            } catch is CancellationError {
+                // Stopped half-way: the cursor stays before it.
+            }
+        }
+    }
+
+    private func deliver(
+        _ batch: consuming Batch, _ ticket: InFlightWindow.Ticket, _ age: Freshness.Ticket
+    ) async throws {
         var planner = planning.planner
         var plan = self.plan(batch, planner)
         if !plan.unknownCaptures.isEmpty {
@@ -17,16 +36,18 @@ extension Serving {
             examinationIsDue.withLock { $0 = true }
             if !plan.unknownCaptures.isEmpty {
                 logger.error("Records of an unknown capture: counting all rows as changed")
-                countAll(batch.next, begin)
+                plan.merge(planning.anyRow())
             }
         }
         report(batch.failures)
         for (rule, count) in plan.changes.enumerated() where count > 0 { generation.tallies[rule].fired(count) }
-        guard !plan.isEmpty else { return window.pass(batch.next) }
-        let ticket = served.freshness.begin(batch.writtenAt, floor: floor)
+        guard !plan.isEmpty else {
+            served.freshness.end(age)
+            return window.finish(ticket)
+        }
         let outcome = worker.changes.begin(batch, planner, target: served.name, table: planning.servedTable(ofCapture:))
-        deliver(plan, planner, batch.next, begin) { [changes = worker.changes, served] failures in
-            changes.served(outcome, failures, lag: served.freshness.served(ticket))
+        try await deliver(plan, planner, ticket) { [changes = worker.changes, served] failures in
+            changes.served(outcome, failures, lag: served.freshness.served(age))
         }
     }
 
@@ -64,38 +85,23 @@ extension Serving {
         }
     }
 
-    /// Every row of every table that rules name counts as changed.
-    private func countAll(_ position: ReadPosition, _ begin: Begin) {
-        let (plan, planner) = planning.anyRow()
-        deliver(plan, planner, position, begin)
-    }
-
     private func deliver(
-        _ plan: Plan, _ planner: Planner, _ position: ReadPosition,
-        _ begin: Begin,
-        whenServed: @escaping @Sendable ([FailedAction]) -> Void = { _ in }
-    ) {
+        _ plan: Plan, _ planner: Planner, _ ticket: InFlightWindow.Ticket,
+        whenServed: @escaping @Sendable ([FailedAction]) -> Void
+    ) async throws {
         let repeats = plan.repeats.values.reduce(0) { $0 + $1.count }
         // How many entries wait for their loads is bounded elsewhere, so a batch that has some, or whose lookups may
         // bring some, weighs little; but how many batches wait for the same entry is bounded here.
         let loads = plan.rewarms.isEmpty && plan.lookups.isEmpty ? 0 : 10
         let slow = plan.patterns.count + plan.patternActions.count + plan.actions.count
         let left = slow + repeats + loads + plan.work.newsCount
-        let weight = plan.keys.count + plan.lookups.count + plan.rewarms.count + left
-        let ticket = window.begin(position, weight: weight)
+        window.weigh(ticket, plan.keys.count + plan.lookups.count + plan.rewarms.count + left)
         served.board.delivers()
-        begin {
-            do {
-                let failures = try await self.parts.deliverer.deliver(
-                    plan, planner: planner, onDeleted: { self.window.lighten(ticket, to: left) },
-                    onServed: whenServed)
-                // What failed on its own account is in Postgres before the batch counts as done.
-                try await self.park(failures)
-                self.window.finish(ticket)
-            } catch is CancellationError {
-                // Stopped half-way: the cursor stays before it.
-            }
-        }
+        let failures = try await parts.deliverer.deliver(
+            plan, planner: planner, onDeleted: { self.window.weigh(ticket, left) }, onServed: whenServed)
+        // What failed on its own account is in Postgres before the batch counts as done.
+        try await park(failures)
+        window.finish(ticket)
     }
 
     func park(_ failures: [FailedAction]) async throws {

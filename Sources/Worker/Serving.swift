@@ -102,9 +102,9 @@ final class Serving: Sendable {
     private func serveChanges() async throws {
         try await withThrowingDiscardingTaskGroup { deliveries in
             try await withTaskExecutorPreference(parts.readerExecutor) {
-                // Its thread waits for the doorbell, so deliveries run on others.
+                // Its thread waits for the doorbell, so deliveries run on another.
                 try await self.read { work in
-                    deliveries.addTask(executorPreference: globalConcurrentExecutor) { try await work() }
+                    deliveries.addTask(executorPreference: self.served.target.executor) { try await work() }
                 }
             }
             await window.waitUntilEmpty()
@@ -147,7 +147,7 @@ final class Serving: Sendable {
             let batch = try await parts.outbox.read(from: position)
             position = batch.next
             isBehind.withLock { $0 = batch.isFull }
-            try await plan(batch, floor, begin)
+            deliver(batch, floor, begin)
             if !batch.isFull { floor = now }
             try await parts.bell.didRead(batch)
             if !batch.isFull { try await parts.bell.wait() }

@@ -33,8 +33,8 @@ final class SharedWindow: Sendable {
 
     func reset(to position: ReadPosition) { state.withLock { $0.window.reset(to: position) } }
 
-    func lighten(_ ticket: InFlightWindow.Ticket, to left: Int) {
-        state.withLock { $0.window.lighten(ticket, to: left) }
+    func weigh(_ ticket: InFlightWindow.Ticket, _ weight: Int) {
+        state.withLock { $0.window.weigh(ticket, weight) }
         changed.yield()
     }
 

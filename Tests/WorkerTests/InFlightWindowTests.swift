@@ -56,9 +56,9 @@ import Testing
             case 5:
                 guard let (ticket, index) = tickets.randomElement(using: &random) else { continue }
                 guard !model.batches[index].isFinished else { continue }
-                let left = Int.random(in: 0...model.batches[index].weight, using: &random)
-                window.lighten(ticket, to: left)
-                model.batches[index].weight = left
+                let weight = Int.random(in: 0...2 * model.batches[index].weight, using: &random)
+                window.weigh(ticket, weight)
+                model.batches[index].weight = weight
             case 6...8:
                 guard let place = tickets.indices.randomElement(using: &random) else { continue }
                 let (ticket, index) = tickets.remove(at: place)
@@ -69,7 +69,7 @@ import Testing
                 guard Int.random(in: 0..<5, using: &random) == 0 else {
                     // What was begun before a reset has no say any more.
                     if let ticket = outdated.randomElement(using: &random) {
-                        window.lighten(ticket, to: 0)
+                        window.weigh(ticket, 0)
                         window.finish(ticket)
                     }
                     continue

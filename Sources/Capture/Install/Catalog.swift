@@ -42,7 +42,7 @@ public struct Catalog: Sendable {
             WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
             """, [.text(table.schema), .text(table.name)], binary: true, doing: doing)
         guard let row = rows.first, let oid = row.binaryInteger(0, as: UInt32.self) else { return nil }
-        let primaryKey = row.bytes(1).map { TextArray($0).strings } ?? []
+        let primaryKey = row.range(1).map { TextArray(row.buffer, at: $0.lowerBound).strings } ?? []
         return TableShape(
             oid: oid, name: table, columns: try await columns(of: oid, doing: doing), primaryKey: primaryKey,
             descendants: try await descendants(of: oid, doing: doing))

@@ -6,6 +6,8 @@ public struct Batch: Sendable {
     public var changes: [Change]
     /// Changes that are served once more, by the scope in which they are.
     public var replayed: [Replay.Scope: [Change]] = [:]
+    /// How many changes there are.
+    public var changeCount: Int { replayed.values.reduce(changes.count) { $0 + $1.count } }
     /// How many records they came in.
     public var records: Int
     /// When each of the records was written.

@@ -62,6 +62,8 @@ public struct Outbox: Sendable {
             changes: [], records: min(rows.count - 1, pageSize), writtenAt: [], next: ReadPosition(current),
             snapshot: current, begun: Int(rows[0].binaryInteger(2, as: Int64.self) ?? 0), isFull: isFull,
             failures: [])
+        batch.changes.reserveCapacity(batch.records)
+        batch.writtenAt.reserveCapacity(batch.records)
         var last: (xid: UInt64, id: Int64)?
         for row in rows.dropFirst().prefix(pageSize) {
             guard let record = OutboxRecord(row) else { continue }

@@ -9,8 +9,8 @@ struct OutboxRecord {
     private let capture: Int32
     private let op: UInt8
     private let rules: UInt64
-    private let old: [Image]?
-    private let new: [Image]?
+    private let old: TextArray?
+    private let new: TextArray?
     private let detail: String?
 
     init?(_ row: Row) {
@@ -24,8 +24,9 @@ struct OutboxRecord {
         self.capture = capture
         self.op = op
         self.rules = rules
-        old = row.bytes(7).map { TextArray($0).images }
-        new = row.bytes(8).map { TextArray($0).images }
+        // Images share the buffer of all that was read.
+        old = row.range(7).map { TextArray(row.buffer, at: $0.lowerBound) }
+        new = row.range(8).map { TextArray(row.buffer, at: $0.lowerBound) }
         detail = row.text(9)
     }
 
@@ -51,9 +52,10 @@ struct OutboxRecord {
         }
     }
 
-    private func append(_ kind: Change.Kind, _ old: [Image]?, _ new: [Image]?, to changes: inout [Change]) {
-        for row in 0..<max(old?.count ?? 0, new?.count ?? 0) {
-            changes.append(Change(capture: capture, kind: kind, fired: rules, old: old?[row], new: new?[row]))
+    private func append(_ kind: Change.Kind, _ old: TextArray?, _ new: TextArray?, to changes: inout [Change]) {
+        var (old, new) = (old, new)
+        for _ in 0..<max(old?.height ?? 0, new?.height ?? 0) {
+            changes.append(Change(capture: capture, kind: kind, fired: rules, old: old?.next(), new: new?.next()))
         }
     }
 }

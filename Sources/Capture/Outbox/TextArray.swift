@@ -4,35 +4,33 @@ import Rules
 /// element type, then size and lower bound of each dimension, then the elements with their lengths.
 struct TextArray {
     private let bytes: [UInt8]
-    private let dimensions: [Int]
+    /// Where the next row begins.
+    private var position: Int
+    /// How many rows there are: of one dimension one, of two as many as the first has.
+    let height: Int
+    private let width: Int
 
-    init(_ slice: ArraySlice<UInt8>) {
-        bytes = Array(slice)
-        let count = Self.integer(bytes, at: 0)
-        dimensions = (0..<count).map { [bytes] in Self.integer(bytes, at: 12 + 8 * $0) }
+    /// The array that begins at `start` of `bytes`.
+    init(_ bytes: [UInt8], at start: Int) {
+        self.bytes = bytes
+        let dimensions = Self.integer(bytes, at: start)
+        position = start + 12 + 8 * dimensions
+        height = dimensions == 2 ? Self.integer(bytes, at: start + 12) : dimensions
+        width = dimensions == 0 ? 0 : Self.integer(bytes, at: start + 12 + 8 * (dimensions - 1))
     }
 
-    /// The rows: of one dimension the only one, of two each.
-    var images: [Image] {
-        guard let width = dimensions.last else { return [] }
-        let height = dimensions.count == 1 ? 1 : dimensions[0]
-        var position = elementsStart
-        var images: [Image] = []
-        images.reserveCapacity(height)
-        for _ in 0..<height {
-            images.append(Image(bytes: bytes, start: position))
-            for _ in 0..<width { position += 4 + max(0, Self.integer(bytes, at: position)) }
-        }
-        return images
+    /// The next row, of which there are ``height``.
+    mutating func next() -> Image {
+        let image = Image(bytes: bytes, start: position)
+        for _ in 0..<width { position += 4 + max(0, Self.integer(bytes, at: position)) }
+        return image
     }
 
     /// The elements of one dimension as text.
     var strings: [String] {
-        guard let image = images.first, let width = dimensions.last else { return [] }
+        let image = Image(bytes: bytes, start: position)
         return (0..<width).map { String(decoding: image[$0] ?? [], as: UTF8.self) }
     }
-
-    private var elementsStart: Int { 12 + 8 * dimensions.count }
 
     private static func integer(_ bytes: [UInt8], at position: Int) -> Int {
         var value: UInt32 = 0

@@ -29,8 +29,8 @@ public struct Planner: Sendable {
     /// says so.
     ///
     /// - Parameter only: The only rule that counts, an index of `rules`; nil: all.
-    public func plan(_ changes: some Sequence<Change>, only: Int? = nil) -> Plan {
-        var plan = Plan(changes: changes.underestimatedCount)
+    public func plan(_ changes: [Change], only: Int? = nil) -> Plan {
+        var plan = Plan(changes: changes.count)
         for change in changes {
             if let program = programs[change.capture] {
                 program.apply(to: change, only: only, plan: &plan)

@@ -44,7 +44,7 @@ final class Freshness: Sendable {
         }
     }
 
-    /// A batch was read that asks for something.
+    /// A batch was read.
     ///
     /// - Parameter floor: When a read saw everything that was committed. What it did not see was committed later,
     ///   however long before that its statement ran.
@@ -56,6 +56,9 @@ final class Freshness: Sendable {
             return Ticket(number: state.lastNumber, committedAt: committedAt)
         }
     }
+
+    /// A batch asks for nothing.
+    func end(_ ticket: Ticket) { state.withLock { $0.unserved[ticket.number] = nil } }
 
     /// All that a batch asks for has been done once. Gives the age of its oldest change.
     func served(_ ticket: Ticket) -> Duration? {

@@ -53,21 +53,30 @@ public final class RecentChanges: Sendable {
     /// - Parameter table: What people call the table of a capture; nil: the target has no rule about it.
     func begin(_ batch: Batch, _ planner: Planner, target: String, table: (Int32) -> String?) -> BatchOutcome? {
         guard limit > 0 else { return nil }
-        var changes = batch.changes
-        for (scope, replayed) in batch.replayed where scope.target ?? target == target { changes += replayed }
-        let captures = Set(changes.map(\.capture))
-        let tables = Dictionary(captures.compactMap { capture in table(capture).map { (capture, $0) } }) { $1 }
-        changes.removeAll { tables[$0.capture] == nil }
-        let outcome = BatchOutcome(count: changes.count)
-        let shown = changes.suffix(limit)
+        let replayed = batch.replayed.filter { $0.key.target ?? target == target }.values
+        let lists = [batch.changes] + replayed
+        var tables: [Int32: String?] = [:]
+        func name(of capture: Int32) -> String? {
+            if let known = tables[capture] { return known }
+            let table = table(capture)
+            tables[capture] = .some(table)
+            return table
+        }
+        let count = lists.reduce(0) { $0 + $1.count { name(of: $0.capture) != nil } }
+        var shown: [(change: Change, table: String)] = []
+        for change in lists.reversed().lazy.flatMap({ $0.reversed() }) {
+            guard shown.count < limit else { break }
+            if let table = name(of: change.capture) { shown.append((change, table)) }
+        }
+        let outcome = BatchOutcome(count: count)
         let at = batch.writtenAt.last
         state.withLock { state in
-            for change in shown {
+            for (change, table) in shown.reversed() {
                 state.lastID += 1
                 state.changes.append(
                     Trace(
-                        id: state.lastID, at: at, target: target, table: tables[change.capture] ?? "",
-                        change: change, planner: planner, outcome: outcome))
+                        id: state.lastID, at: at, target: target, table: table, change: change, planner: planner,
+                        outcome: outcome))
             }
             state.changes.removeFirst(max(0, state.changes.count - limit))
         }

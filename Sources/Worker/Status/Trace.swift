@@ -17,7 +17,7 @@ struct Trace: Sendable {
 
     /// What people are shown.
     var event: ChangeEvent {
-        let plan = planner.plan(CollectionOfOne(change))
+        let plan = planner.plan([change])
         var effects: [Int: ChangeEvent.Effect] = [:]
         func add(_ text: String, _ rule: Int, _ list: WritableKeyPath<ChangeEvent.Effect, [String]>) {
             var effect = effects[rule] ?? ChangeEvent.Effect(rule: planner.rules[rule].name.value)

@@ -35,7 +35,7 @@ import Testing
             try await site.withWorker(settings: quick) { worker in
                 try await site.waitUntilServed()
                 try await application.sql(
-                    "INSERT INTO unstale.outbox (capture, op, rules) VALUES (999, 'u', 1)")
+                    "INSERT INTO unstale.outbox (capture, op, rules) VALUES (999, 't', -1)")
                 try await eventually("the keys went by pattern") {
                     try await site.cache().entries().keys.map(\.description) == ["other:1"]
                 }

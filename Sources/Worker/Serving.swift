@@ -112,7 +112,7 @@ final class Serving: Sendable {
         }
     }
 
-    /// Reads until the window is closed, and has each batch delivered by `start`.
+    /// Reads until the window is closed, and has each batch delivered by `begin`.
     private func read(_ begin: Begin) async throws {
         var position = ReadPosition(start.cursor)
         // Everything that was committed before had been read, or is old and read once more.

@@ -48,7 +48,7 @@ def main(database_url, redis_url):
             serve(database_url, cache)
         except (psycopg.OperationalError, redis.ConnectionError) as error:
             print(error, file=sys.stderr)
-            time.sleep(1)  # before it connects anew
+            time.sleep(1)  # so that a server which is down isn't asked without end
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ extension KeyIndex {
             state.withLock { $0.keys.settle(batch, replies, in: epoch) }
             start = Array(last) + [0]
             // The pace: the server has the rest of its time for those whom it serves.
-            try await sleep(until: end + SweepPace.rest(after: end - sent, share: Self.verifyShare))
+            let rest = SweepPace.rest(after: end - sent, share: Self.verifyShare)
+            do { try await connection.rest(until: end + rest) } catch { throw RedisError(.cancelled, "cancelled") }
             try await waitWhileHeld()
         }
     }
@@ -93,9 +94,5 @@ extension KeyIndex {
 
     private func waitWhileHeld() async throws(RedisError) {
         do { try await target.waitWhileHeld() } catch { throw RedisError(.cancelled, "cancelled") }
-    }
-
-    private func sleep(until end: ContinuousClock.Instant) async throws(RedisError) {
-        do { try await Task.sleep(until: end) } catch { throw RedisError(.cancelled, "cancelled") }
     }
 }

@@ -1,5 +1,5 @@
 public import NIOCore
-import NIOPosix
+public import NIOPosix
 
 /// Runs tasks on the thread of an event loop. Whoever talks to Redis there is not handed from thread to thread: the
 /// command is written where it is made, and what waits for the reply goes on where it is read.
@@ -10,8 +10,8 @@ public final class EventLoopExecutor: TaskExecutor {
     /// Whose thread it is.
     public let eventLoop: any EventLoop
 
-    /// An executor on one of the event loops that this process has for whatever it does.
-    public init() { eventLoop = MultiThreadedEventLoopGroup.singleton.next() }
+    /// An executor on one of these event loops; by default of those that this process has for whatever it does.
+    public init(on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton) { eventLoop = group.next() }
 
     /// Has a job run.
     public func enqueue(_ job: consuming ExecutorJob) {

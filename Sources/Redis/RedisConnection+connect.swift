@@ -7,21 +7,18 @@ extension RedisConnection {
     /// Connects and logs in: AUTH, CLIENT SETNAME and SELECT as the URL asks. Of a deployment with Sentinels it
     /// reaches the master. A Cluster has no one server: see ``RedisURL/at(_:)``.
     ///
-    /// - Parameter group: Has the event loop that the connection runs on; nil: it is the options' executor's.
-    ///
     /// Throws `connect` when there is no connection within the options' timeout, `refused` when the server turns
     /// us away or a file can't be read, and what ``pipeline(_:deadline:)`` throws; the message is one line without
     /// the password.
     public static func connect(
-        to url: RedisURL, on group: (any EventLoopGroup)? = nil, options: RedisConnectionOptions = .init()
+        to url: RedisURL, options: RedisConnectionOptions = .init()
     ) async throws(RedisError) -> RedisConnection {
-        let group = group ?? options.executor.eventLoop
         do throws(RedisError) {
             switch url.deployment {
             case .standalone(let address):
-                return try await connect(to: url, at: address, on: group, options: options)
+                return try await connect(to: url, at: address, options: options)
             case .sentinel(let sentinels, let master):
-                return try await connect(toMaster: master, of: url, sentinels, on: group, options: options)
+                return try await connect(toMaster: master, of: url, sentinels, options: options)
             case .cluster: throw RedisError(.invalidURL, "a Cluster is many servers, and this asks for one")
             }
         } catch {
@@ -33,24 +30,24 @@ extension RedisConnection {
 
     /// Connects to the server at the address, which is the URL's, and logs in.
     static func connect(
-        to url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions
+        to url: RedisURL, at address: RedisURL.Address, options: RedisConnectionOptions
     ) async throws(RedisError) -> RedisConnection {
         do throws(RedisError) {
-            let connection = try await open(url, at: address, tls: url.tls, on: group, options: options)
+            let connection = try await open(url, at: address, tls: url.tls, options: options)
             try await connection.logIn(options)
             return connection
         } catch {
-            throw await explained(error, url, at: address, on: group, options: options)
+            throw await explained(error, url, at: address, options: options)
         }
     }
 
     /// - Parameter looking: gets the certificate that the server shows, and then the handshake is given up.
     private static func open(
-        _ url: RedisURL, at address: RedisURL.Address, tls: RedisTLS?, on group: any EventLoopGroup,
-        options: RedisConnectionOptions, looking: (@Sendable (NIOSSLCertificate) -> Void)? = nil
+        _ url: RedisURL, at address: RedisURL.Address, tls: RedisTLS?, options: RedisConnectionOptions,
+        looking: (@Sendable (NIOSSLCertificate) -> Void)? = nil
     ) async throws(RedisError) -> RedisConnection {
         let context = try tls.map { tls throws(RedisError) in try tls.context() }
-        let bootstrap = ClientBootstrap(group: group)
+        let bootstrap = ClientBootstrap(group: options.executor.eventLoop)
             .connectTimeout(TimeAmount(options.connectTimeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -116,14 +113,13 @@ extension RedisConnection {
 
     /// The error with what can be found out about it.
     private static func explained(
-        _ error: RedisError, _ url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup,
-        options: RedisConnectionOptions
+        _ error: RedisError, _ url: RedisURL, at address: RedisURL.Address, options: RedisConnectionOptions
     ) async -> RedisError {
         guard case .tcp(let host, _) = address else { return error }
         var error = error
         switch error.underlying.flatMap({ TLSAlert($0) }) {
         case let alert? where alert == .untrusted || alert == .otherName:
-            let certificate = await certificate(of: url, at: address, on: group, options: options)
+            let certificate = await certificate(of: url, at: address, options: options)
             guard let certificate else { break }
             let authority = url.tls?.authorityFile ?? "the system's list"
             error.message =
@@ -146,11 +142,11 @@ extension RedisConnection {
     /// The certificate that the server shows to anybody, whoever signed it; nil: it shows none. NIO doesn't tell what
     /// was wrong with one that was not accepted.
     private static func certificate(
-        of url: RedisURL, at address: RedisURL.Address, on group: any EventLoopGroup, options: RedisConnectionOptions
+        of url: RedisURL, at address: RedisURL.Address, options: RedisConnectionOptions
     ) async -> PeerCertificate? {
         let shown = OneShot<PeerCertificate, RedisError>(cancellation: .cancelled)
         // It says nothing of who we are: the handshake ends before that.
-        let opening = try? await open(url, at: address, tls: RedisTLS(verifies: false), on: group, options: options) {
+        let opening = try? await open(url, at: address, tls: RedisTLS(verifies: false), options: options) {
             shown.resolve(.success(PeerCertificate($0)))
         }
         guard let connection = opening else { return nil }

@@ -287,8 +287,8 @@ import Testing
             let options = KeyIndexOptions(prefixes: ["resp:"], memoryLimit: memoryLimit)
             let prefixes = IndexPrefixes(options.prefixes)
             let index = KeyIndex(options, prefixes: prefixes, of: target, logger: .quiet) {
-                group, options throws(RedisError) in
-                try await RedisConnection.connect(to: url, on: group, options: options)
+                options throws(RedisError) in
+                try await RedisConnection.connect(to: url, options: options)
             }
             try await withThrowingTaskGroup { group in
                 group.addTask { await index.run() }

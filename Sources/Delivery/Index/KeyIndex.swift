@@ -1,5 +1,4 @@
 import Logging
-import NIOCore
 import NIOPosix
 import Redis
 import Rules
@@ -20,9 +19,8 @@ import Synchronization
 /// forgotten and read anew; until then patterns are scanned for. SWAPDB alone is told by nobody: a target whose
 /// databases are swapped must have no index.
 final class KeyIndex: Sendable {
-    /// Makes a connection to the server, on an event loop, with options.
-    typealias Connect =
-        @Sendable (any EventLoopGroup, RedisConnectionOptions) async throws(RedisError) -> RedisConnection
+    /// Makes a connection to the server.
+    typealias Connect = @Sendable (RedisConnectionOptions) async throws(RedisError) -> RedisConnection
 
     struct Connections {
         let subscribed, tracking: RedisConnection
@@ -54,7 +52,7 @@ final class KeyIndex: Sendable {
     let voided = Signal()
 
     /// Where all of its kind listen: keys may come so fast that nobody else should share a thread with them.
-    private static let listening = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private static let listening = EventLoopExecutor(on: MultiThreadedEventLoopGroup(numberOfThreads: 1))
     private static let isFull = "the keys take more memory than they may"
     private static let channel = "__redis__:invalidate"
     /// Long enough that a target with too many keys is not read for nothing all the time.
@@ -186,7 +184,8 @@ final class KeyIndex: Sendable {
     private func connection() async throws(RedisError) -> RedisConnection {
         var options = target.options.connection
         options.packsStrings = true
-        return try await connect(Self.listening, options)
+        options.executor = Self.listening
+        return try await connect(options)
     }
 
     private func end(_ reason: String, summary: String, isNews: Bool = true) {

@@ -108,8 +108,8 @@ final class KeyIndexes: Sendable {
         return KeyIndex(options, prefixes: prefixes, of: target, sweepOptions: sweepOptions, logger: logger) {
             [weak self] in
             self?.tellSize()
-        } connect: { group, options throws(RedisError) in
-            try await RedisConnection.connect(to: url, on: group, options: options)
+        } connect: { options throws(RedisError) in
+            try await RedisConnection.connect(to: url, options: options)
         }
     }
 

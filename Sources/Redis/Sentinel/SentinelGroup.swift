@@ -1,11 +1,8 @@
-import NIOCore
-
 /// The Sentinels that watch over one master.
 struct SentinelGroup: Sendable {
     let url: RedisURL
     let sentinels: [RedisURL.Address]
     let master: String
-    let group: any EventLoopGroup
     let options: RedisConnectionOptions
 
     /// How much longer than half of the answers the others may take, so that a newer one among them counts.
@@ -56,7 +53,7 @@ struct SentinelGroup: Sendable {
 
     /// Connects to one of them.
     func connect(to sentinel: RedisURL.Address) async throws(RedisError) -> RedisConnection {
-        try await RedisConnection.connect(to: url.sentinel(at: sentinel), at: sentinel, on: group, options: options)
+        try await RedisConnection.connect(to: url.sentinel(at: sentinel), at: sentinel, options: options)
     }
 
     private static func timeIsUp(after delay: Duration) async -> News {
@@ -69,16 +66,16 @@ extension RedisConnection {
     /// Connects to the server that Sentinels call by this name, if it says itself that it is a master: one that has
     /// just come back, or a Sentinel that was cut off, may still be of another opinion than the rest.
     static func connect(
-        toMaster name: String, of url: RedisURL, _ sentinels: [RedisURL.Address], on group: any EventLoopGroup,
+        toMaster name: String, of url: RedisURL, _ sentinels: [RedisURL.Address],
         options: RedisConnectionOptions
     ) async throws(RedisError) -> RedisConnection {
-        let sentinels = SentinelGroup(url: url, sentinels: sentinels, master: name, group: group, options: options)
+        let sentinels = SentinelGroup(url: url, sentinels: sentinels, master: name, options: options)
         let survey = await sentinels.ask()
         if Task.isCancelled { throw .cancelled }
         var fault: RedisError?
         for address in survey.masters {
             do throws(RedisError) {
-                let connection = try await connect(to: url.at(address), at: address, on: group, options: options)
+                let connection = try await connect(to: url.at(address), at: address, options: options)
                 if try await connection.identity(deadline: options.connectTimeout).role == .master { return connection }
                 throw RedisError(.refused, "it is a replica")
             } catch {

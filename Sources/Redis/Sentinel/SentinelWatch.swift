@@ -1,6 +1,3 @@
-import NIOCore
-import NIOPosix
-
 /// Hears from Sentinels when the master is another server.
 public struct SentinelWatch: Sendable {
     private let sentinels: SentinelGroup
@@ -10,12 +7,10 @@ public struct SentinelWatch: Sendable {
     ///
     /// - Parameter interval: how often it is seen whether a Sentinel that says nothing is still there.
     public init?(
-        _ url: RedisURL, interval: Duration, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
-        options: RedisConnectionOptions = .init()
+        _ url: RedisURL, interval: Duration, options: RedisConnectionOptions = .init()
     ) {
         guard case .sentinel(let sentinels, let master) = url.deployment else { return nil }
-        self.sentinels = SentinelGroup(
-            url: url, sentinels: sentinels, master: master, group: group, options: options)
+        self.sentinels = SentinelGroup(url: url, sentinels: sentinels, master: master, options: options)
         self.interval = interval
     }
 

@@ -18,7 +18,7 @@ public actor PostgresConnection {
 
     /// The queue, for tasks that do little but call this connection: on it they need no change of threads. What
     /// else they start must run elsewhere, for the queue stands still while the connection waits.
-    public nonisolated var taskExecutor: any TaskExecutor { executor }
+    public nonisolated var taskExecutor: any TaskExecutor { executor.forTasks }
 
     /// The actor's own queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

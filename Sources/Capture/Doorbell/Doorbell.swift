@@ -1,5 +1,6 @@
 import Metrics
 public import Postgres
+import Synchronization
 
 /// Puts the worker to sleep and wakes it, so that no change waits and writers hardly ever ring.
 ///
@@ -7,9 +8,11 @@ public import Postgres
 /// worker sleeps: it tries the doorbell's advisory lock shared, and where that fails, somebody sleeps. Asking for
 /// the lock exclusively is enough to make writers ring: a waiting request makes shared tries fail. Only the
 /// writers that the request waits for won't ring; until it is granted, the worker polls for them.
-public actor Doorbell {
+///
+/// It is for one reader, and no actor: so it runs wherever that one does.
+public final class Doorbell: Sendable {
     private let connections: Connections?
-    private var state: DoorbellState
+    private let state: Mutex<DoorbellState>
     private let clock = ContinuousClock()
     private let rings = Counter(label: "unstale_doorbell_rings_total")
     private let sweeps = Counter(label: "unstale_doorbell_sweeps_total")
@@ -34,7 +37,7 @@ public actor Doorbell {
         quiet: Duration = .milliseconds(50)
     ) {
         self.connections = connections
-        state = DoorbellState(pace: DoorbellState.Pace(awake: pace, quiet: quiet, sweep: sweep))
+        state = Mutex(DoorbellState(pace: DoorbellState.Pace(awake: pace, quiet: quiet, sweep: sweep)))
     }
 
     /// Begins to listen. Once, before the first `wait`.
@@ -50,8 +53,10 @@ public actor Doorbell {
 
     /// Takes note of what is there to be read by others.
     public func didLook(_ look: Look) async throws(PostgresError) {
-        let action = state.didRead(
-            records: look.records, isFull: look.isFull, snapshot: look.snapshot, begun: look.begun, at: clock.now)
+        let action = state.withLock { state in
+            state.didRead(
+                records: look.records, isFull: look.isFull, snapshot: look.snapshot, begun: look.begun, at: clock.now)
+        }
         switch action {
         case .none: break
         case .askForLock:
@@ -64,11 +69,11 @@ public actor Doorbell {
     /// Lets writers commit without ringing, as the worker can't read for a while: what nobody takes would pile up
     /// in Postgres' queue of notifications.
     public func standDown() async throws(PostgresError) {
-        if case .releaseLock(let isHeld) = state.standDown() { try await release(isHeld: isHeld) }
+        if case .releaseLock(let isHeld) = state.withLock({ $0.standDown() }) { try await release(isHeld: isHeld) }
     }
 
     /// Ends a `wait` that is going on.
-    public nonisolated func endWait() { connections?.listener.endWait() }
+    public func endWait() { connections?.listener.endWait() }
 
     /// The lock connection holds no other lock. Where the request was stopped the very moment it was granted, the
     /// lock is held too, so it is given back in any case.
@@ -81,14 +86,15 @@ public actor Doorbell {
     /// Waits until it is time to read again; returns whether somebody rang.
     @discardableResult
     public func wait() async throws(PostgresError) -> Bool {
-        if state.mode == .arming, let lock = connections?.lock, try await lock.isFinished(doing: Self.doing) {
+        let (mode, wait) = state.withLock { ($0.mode, $0.wait) }
+        if mode == .arming, let lock = connections?.lock, try await lock.isFinished(doing: Self.doing) {
             // What was committed before the grant by a writer that did not ring is read once more.
-            state.didLock()
+            state.withLock { $0.didLock() }
             return false
         }
-        let timeout = state.wait ?? .seconds(3_600)
+        let timeout = wait ?? .seconds(3_600)
         // Awake, the pace holds: what still rings comes from writers that found the lock taken before.
-        guard state.mode != .awake, let connections else {
+        guard mode != .awake, let connections else {
             do {
                 try await clock.sleep(for: timeout)
                 return false
@@ -97,7 +103,7 @@ public actor Doorbell {
             }
         }
         let didRing = try await connections.listener.waitForNotification(within: timeout)
-        if didRing { rings.increment() } else if state.mode == .armed { sweeps.increment() }
+        if didRing { rings.increment() } else if mode == .armed { sweeps.increment() }
         return didRing
     }
 }

@@ -8,8 +8,10 @@ import Synchronization
 final class TargetMonitor: Sendable {
     private struct News {
         var identity: RedisIdentity?
+        /// The same, as JSON.
+        var server: String?
         /// Those that ``nextServer()`` has not told of: the first of them, and the last.
-        var untold: [RedisIdentity] = []
+        var untold: [String?] = []
         var pausedReason: String?
     }
 
@@ -23,14 +25,7 @@ final class TargetMonitor: Sendable {
     /// The Redis that was reached, as JSON; nil: none was yet. Whoever asks again and again hears of another that was
     /// reached in between, even if the first is back by now: what was deleted meanwhile was deleted in the other.
     func nextServer() -> String? {
-        let next = news.withLock { news in
-            news.untold.isEmpty ? news.identity : news.untold.removeFirst()
-        }
-        return next.flatMap { identity in
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = .sortedKeys
-            return (try? encoder.encode(identity)).map { String(decoding: $0, as: UTF8.self) }
-        }
+        news.withLock { news in news.untold.isEmpty ? news.server : news.untold.removeFirst() }
     }
 
     /// What runs there, for people; nil: it was not reached yet.
@@ -40,12 +35,15 @@ final class TargetMonitor: Sendable {
     var pausedReason: String? { news.withLock { $0.pausedReason } }
 
     func reached(_ identity: RedisIdentity) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let server = (try? encoder.encode(identity)).map { String(decoding: $0, as: UTF8.self) }
         news.withLock { news in
-            defer { news.identity = identity }
             guard identity != news.identity else { return }
+            (news.identity, news.server) = (identity, server)
             // One in between says as much as many.
             if news.untold.count > 1 { news.untold.removeLast() }
-            news.untold.append(identity)
+            news.untold.append(server)
         }
     }
 

@@ -26,6 +26,22 @@ public struct RedisIdentity: Hashable, Sendable, Codable {
 }
 
 extension RedisIdentity {
+    /// Reads what INFO says, in lines of `name:value`; nil: it tells neither run_id nor role.
+    ///
+    /// It is asked for every second, so lines are told apart by bytes: by characters it took 0.1 ms.
+    init?(info: String) {
+        let lines = info.utf8.split { $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\n") }
+        func value(of name: String) -> String? {
+            lines.first { $0.starts(with: "\(name):".utf8) }.flatMap { String($0.dropFirst(name.utf8.count + 1)) }
+        }
+        guard let runID = value(of: "run_id"), let role = value(of: "role").flatMap(Role.init(rawValue:)) else {
+            return nil
+        }
+        self.init(
+            runID: runID, replicationID: value(of: "master_replid") ?? "", role: role,
+            server: value(of: "valkey_version").map { "Valkey \($0)" } ?? "Redis \(value(of: "redis_version") ?? "")")
+    }
+
     /// What tells one history from another: that the server has a newer version does not.
     private enum CodingKeys: String, CodingKey {
         case runID, replicationID, role
@@ -46,21 +62,16 @@ extension RedisConnection {
     /// ``pipeline(_:deadline:)`` throws.
     public func identity(deadline: Duration) async throws(RedisError) -> RedisIdentity {
         let sections = [RedisCommand("INFO", "server"), RedisCommand("INFO", "replication")]
-        var fields: [Substring: Substring] = [:]
+        var info = ""
         for reply in try await pipeline(sections, deadline: deadline) {
             if case .error(let refusal) = reply {
                 throw RedisError(.refused, refusal.text, doing: "INFO on \(url)")
             }
-            for line in (reply.text ?? "").split(whereSeparator: \.isNewline) {
-                let parts = line.split(separator: ":", maxSplits: 1)
-                if parts.count == 2 { fields[parts[0]] = parts[1] }
-            }
+            info += reply.text ?? ""
         }
-        guard let runID = fields["run_id"],
-            let role = fields["role"].flatMap({ RedisIdentity.Role(rawValue: String($0)) })
-        else { throw RedisError(.refused, "INFO tells neither run_id nor role", doing: "INFO on \(url)") }
-        return RedisIdentity(
-            runID: String(runID), replicationID: String(fields["master_replid"] ?? ""), role: role,
-            server: fields["valkey_version"].map { "Valkey \($0)" } ?? "Redis \(fields["redis_version"] ?? "")")
+        guard let identity = RedisIdentity(info: info) else {
+            throw RedisError(.refused, "INFO tells neither run_id nor role", doing: "INFO on \(url)")
+        }
+        return identity
     }
 }

@@ -54,23 +54,26 @@ static void advance(struct snapshot *snapshot, uint64_t xid, const struct snapsh
     snapshot->count = count;
 }
 
+#define PAGE_OF "ORDER BY xid, id LIMIT " NUMBER(PAGE)
+#define RECORDS "SELECT xid, id, op, old, new FROM unstale.outbox WHERE NOT (xid = $2::xid8 AND id <= $3::bigint)"
+#define NEW RECORDS " AND xid >= $1::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot()) " PAGE_OF
+#define IN_PROGRESS RECORDS " AND xid = ANY ($4::xid8[]) " PAGE_OF
+#define SNAPSHOT                                                                                                       \
+    "SELECT pg_current_snapshot()::text, NULL::xid8, age(pg_snapshot_xmax(pg_current_snapshot())::xid)::bigint,"       \
+    " NULL::\"char\", NULL::text[], NULL::text[] UNION ALL ("
+
+static void prepare(PGconn *connection, const char *name, const char *statement) {
+    PGresult *result = PQprepare(connection, name, statement, 0, NULL);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) fail("preparing", PQerrorMessage(connection));
+    PQclear(result);
+}
+
 void prepare_reads(PGconn *connection) {
     PQclear(PQexec(connection, "SET enable_seqscan = off; SET enable_bitmapscan = off;"
                                "SET plan_cache_mode = force_generic_plan; SET jit = off"));
-    PGresult *result = PQprepare(connection, "read",
-        "SELECT pg_current_snapshot()::text, NULL::xid8, age(pg_snapshot_xmax(pg_current_snapshot())::xid)::bigint,"
-        "    NULL::\"char\", NULL::text[], NULL::text[]"
-        " UNION ALL (SELECT NULL, o.* FROM ("
-        "    (SELECT xid, id, op, old, new FROM unstale.outbox"
-        "        WHERE xid >= $1::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot())"
-        "            AND NOT (xid = $3::xid8 AND id <= $4::bigint) ORDER BY xid, id LIMIT " NUMBER(PAGE) ")"
-        "    UNION ALL"
-        "    (SELECT xid, id, op, old, new FROM unstale.outbox"
-        "        WHERE xid = ANY ($2::xid8[]) AND NOT (xid = $3::xid8 AND id <= $4::bigint)"
-        "        ORDER BY xid, id LIMIT " NUMBER(PAGE) ")"
-        " ) AS o ORDER BY xid, id LIMIT " NUMBER(PAGE) ")", 0, NULL);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK) fail("preparing", PQerrorMessage(connection));
-    PQclear(result);
+    prepare(connection, "read", SNAPSHOT "SELECT NULL, o.* FROM ((" NEW ") UNION ALL (" IN_PROGRESS ")) AS o " PAGE_OF ")");
+    // Where no transaction was in progress.
+    prepare(connection, "read_new", SNAPSHOT "SELECT NULL, o.* FROM (" NEW ") AS o)");
 }
 
 void send_read(PGconn *connection, const struct cursor *cursor) {
@@ -83,8 +86,9 @@ void send_read(PGconn *connection, const struct cursor *cursor) {
     sprintf(xmax, "%lu", cursor->snapshot.xmax);
     sprintf(xid, "%lu", cursor->xid);
     sprintf(id, "%ld", cursor->id);
-    const char *values[] = {xmax, in_progress, xid, id};
-    if (!PQsendQueryPrepared(connection, "read", 4, values, NULL, NULL, 1))
+    const char *values[] = {xmax, xid, id, in_progress};
+    bool is_new = cursor->snapshot.count == 0;
+    if (!PQsendQueryPrepared(connection, is_new ? "read_new" : "read", is_new ? 3 : 4, values, NULL, NULL, 1))
         fail("reading", PQerrorMessage(connection));
 }
 

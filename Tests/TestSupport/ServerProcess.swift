@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 /// A server that detached itself from us, known by its pid file in `$UNSTALE_TEST_DIR/pids`, by which
 /// `Tests/with-servers` ends it if the test doesn't.
@@ -41,12 +42,15 @@ struct ServerProcess: Sendable {
         return (text ?? "").split(whereSeparator: \.isWhitespace).compactMap { pid_t($0) }
     }
 
+    /// Ports that were given away in this run.
+    private static let given = Mutex(Set<Int>())
+
     /// A port of 127.0.0.1 that nobody listens on, below the kernel's ephemeral range: no client's own end of a
-    /// connection can sit on it while its server is down.
+    /// connection can sit on it while its server is down. Another one each time, as servers' folders have its number.
     static func freePort() throws -> Int {
         for _ in 0..<1000 {
             let port = Int.random(in: 10_000..<32_000)
-            if try isFree(UInt16(port)) { return port }
+            if try isFree(UInt16(port)), given.withLock({ $0.insert(port).inserted }) { return port }
         }
         throw TestError("no free port")
     }

@@ -21,7 +21,7 @@ def run(bench):
             for contestant in bench.field():
                 bench.fresh()
                 worker = bench.start(contestant)
-                time.sleep(bench.scale(3, 0.2))  # a warm-up, of which nothing counts: what a start sets off says when it is over nowhere
+                time.sleep(bench.scale(3, 0.2))  # a warm-up, of which nothing counts: nothing tells when what a start sets off is over
                 for field, value in zip(FIELDS, observe(bench, worker)):
                     results[field].setdefault(contestant, []).append(value)
                 worker.stop()

@@ -10,6 +10,7 @@ import time
 
 import psycopg
 
+from latency import quantiles
 from measuring import Aside, percentile, status
 from report import ratio
 
@@ -26,7 +27,6 @@ RULE_OF_ONE = RULES.replace('"page:{id}?", ', "")
 # run has a tenth of both.
 KEYS = 1_000_000
 PATIENCE = 120
-QUANTILES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
 # What a pass asks for at a time at the default share, and how long it rests where that takes 0.12 ms.
 SCAN = f"{os.path.dirname(os.path.abspath(__file__))}/limit/scan"
 COUNT, REST_US = 100, 600
@@ -186,24 +186,27 @@ class Patterns:
             worker = self.start("")
             for name in ("without", "with passes", "with SCAN alone, in C"):
                 client = Foreground(self.bench.servers.redis_port)
-                end = time.monotonic() + self.bench.seconds
-                passes = 0
-                with self.scanning() if "SCAN" in name else contextlib.nullcontext():
-                    while time.monotonic() < end:
-                        if name == "with passes":
-                            self.sweep([5 * self.first_row + passes], pause=0.1)
-                            passes += 1
-                        else:
-                            time.sleep(0.1)  # until the end of the measurement
+                if name == "with passes":
+                    self.keep_sweeping()
+                else:
+                    with self.scanning() if "SCAN" in name else contextlib.nullcontext():
+                        time.sleep(self.bench.seconds)  # the client measures for so long
                 samples.setdefault(name, []).append(client.stop())
             worker.stop()
-        for name, quantile in QUANTILES:
-            results = {who: [percentile(sample, quantile) for sample in rounds] for who, rounds in samples.items()}
-            self.bench.report.rows(f"others' GET beside passes, {name}", "ms", results, base="without")
-            if name == "p99":
-                self.bench.report.goal(
-                    "others' p99 beside passes, as a multiple of that without", ratio(results, "with passes", "without"),
-                    at_most=2)
+        results = quantiles(samples)
+        for name, values in results.items():
+            self.bench.report.rows(f"others' GET beside passes, {name}", "ms", values, base="without")
+        self.bench.report.goal(
+            "others' p99 beside passes, as a multiple of that without",
+            ratio(results["p99"], "with passes", "without"), at_most=2)
+
+    def keep_sweeping(self):
+        """One pass after the other, for as long as a round takes."""
+        end = time.monotonic() + self.bench.seconds
+        row = 5 * self.first_row
+        while time.monotonic() < end:
+            self.sweep([row], pause=0.1)
+            row += 1
 
     @contextlib.contextmanager
     def scanning(self):

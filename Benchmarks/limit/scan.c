@@ -26,6 +26,6 @@ int main(int argc, char **argv) {
         if (!reply || reply->type != REDIS_REPLY_ARRAY) fail(reply ? reply->str : cache->errstr);
         snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);
         freeReplyObject(reply);
-        nanosleep(&rest, NULL);
+        nanosleep(&rest, NULL); // the pace: the rest of Redis' time is for those whom it serves
     }
 }

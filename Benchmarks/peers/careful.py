@@ -48,7 +48,7 @@ def main(database_url, redis_url):
             serve(database_url, cache)
         except (psycopg.OperationalError, redis.ConnectionError) as error:
             print(error, file=sys.stderr)
-            time.sleep(1)  # so that a server which is down isn't asked without end
+            time.sleep(1)  # the backoff between two attempts to connect: a server that is down tells nobody when it is back
 
 
 if __name__ == "__main__":

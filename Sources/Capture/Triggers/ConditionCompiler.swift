@@ -12,6 +12,11 @@ struct ConditionCompiler {
         conditions.contains { $0.operations.contains(operation) }
     }
 
+    /// Whether a condition of this operation has a `where`.
+    func havePredicate(_ operation: Operation) -> Bool {
+        conditions.contains { $0.operations.contains(operation) && $0.predicate != nil }
+    }
+
     /// Whether a condition of this operation looks at the row before (or after) the change.
     func mentions(_ image: RowImage, in operation: Operation) -> Bool {
         conditions.contains { condition in
@@ -34,7 +39,7 @@ struct ConditionCompiler {
             }
         }
         if constant != 0 || terms.isEmpty { terms.insert("\(constant)::bigint", at: 0) }
-        return terms.joined(separator: "\n            | ")
+        return terms.joined(separator: "\n            OPERATOR(pg_catalog.|) ")
     }
 
     private func tests(_ condition: Condition, _ operation: Operation, _ pairing: Pairing) -> [String] {
@@ -65,8 +70,10 @@ struct ConditionCompiler {
     /// Whether one of the columns changed. Byte by byte, where a type's `=` is not exact enough: 1.0 and 1.00 are
     /// equal and read differently, and json has no equality at all.
     private func changed(_ columns: [String]) -> String {
+        // Not IS DISTINCT FROM, whose `=` is looked for in the session's path.
         let exact = columns.filter(exactColumns.contains).map { name in
-            "old.\(SQL.identifier(name)) IS DISTINCT FROM new.\(SQL.identifier(name))"
+            let old = "old.\(SQL.identifier(name))", new = "new.\(SQL.identifier(name))"
+            return "(\(old) OPERATOR(pg_catalog.=) \(new)) IS NOT TRUE AND coalesce(\(old), \(new)) IS NOT NULL"
         }
         let inexact = columns.filter { !exactColumns.contains($0) }
         guard !inexact.isEmpty else { return "(\(exact.joined(separator: " OR ")))" }
@@ -75,7 +82,7 @@ struct ConditionCompiler {
     }
 
     private func row(_ alias: String, _ columns: [String]) -> String {
-        "ROW(" + columns.map { "\(alias).\(SQL.identifier($0))" }.joined(separator: ", ") + ")::record"
+        "ROW(" + columns.map { "\(alias).\(SQL.identifier($0))" }.joined(separator: ", ") + ")::pg_catalog.record"
     }
 }
 

@@ -9,6 +9,9 @@ public struct Key: Hashable, Sendable, CustomStringConvertible {
     /// The key with the UTF-8 of this text.
     public init(_ text: String) { bytes = Array(text.utf8) }
 
+    /// By all bytes at once: an array hashes them one by one.
+    public func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+
     /// The key as text, for people: what is not UTF-8 is replaced.
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 }

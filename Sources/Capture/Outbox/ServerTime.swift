@@ -11,6 +11,9 @@ public struct ServerTime: Hashable, Comparable, Sendable {
     /// Since 1970-01-01 00:00 UTC.
     public var unixSeconds: Double { Double(microseconds) / 1e6 + 946_684_800 }
 
+    /// Microseconds from then to a later moment; 0 if that is not later.
+    public func microseconds(until later: ServerTime) -> Int64 { max(0, later.microseconds - microseconds) }
+
     /// What comes first.
     public static func < (a: ServerTime, b: ServerTime) -> Bool { a.microseconds < b.microseconds }
 }
@@ -40,6 +43,6 @@ public struct ServerClock: Sendable {
 
     /// How long ago something was.
     public func age(of moment: ServerTime, at instant: ContinuousClock.Instant) -> Duration {
-        .microseconds(max(0, time(at: instant).microseconds - moment.microseconds))
+        .microseconds(moment.microseconds(until: time(at: instant)))
     }
 }

@@ -9,6 +9,9 @@ public struct Pattern: Hashable, Sendable, CustomStringConvertible {
     /// The pattern with the UTF-8 of this text.
     public init(_ text: String) { self.init(bytes: Array(text.utf8)) }
 
+    /// By all bytes at once: an array hashes them one by one.
+    public func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+
     /// The bytes that every key it matches begins with.
     public var literalPrefix: [UInt8] {
         tokens.prefix { if case .byte = $0 { true } else { false } }

@@ -1,5 +1,6 @@
-/// A rule, compiled for the images of one capture.
-struct RuleProgram: Sendable {
+/// A rule, compiled for the images of one capture. A class, so that a change costs one reference and not one for each
+/// of its lists.
+final class RuleProgram: Sendable {
     let rule: Int
     private let delays: [Duration]
     private let telling: Telling

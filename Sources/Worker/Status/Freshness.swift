@@ -67,14 +67,11 @@ final class Freshness: Sendable {
             state.unserved[ticket.number] = nil
             return state.clock
         }
-        guard let clock else { return nil }
-        var worst: Duration?
-        for moment in ticket.committedAt {
-            let age = clock.age(of: moment, at: now)
-            lag.record(duration: age)
-            worst = max(worst ?? age, age)
-        }
-        if let worst { state.withLock { $0.slowest.add(worst, at: second(now)) } }
+        guard let clock, let oldest = ticket.committedAt.min() else { return nil }
+        let time = clock.time(at: now)
+        for moment in ticket.committedAt { lag.recordMicroseconds(moment.microseconds(until: time)) }
+        let worst = Duration.microseconds(oldest.microseconds(until: time))
+        state.withLock { $0.slowest.add(worst, at: second(now)) }
         return worst
     }
 

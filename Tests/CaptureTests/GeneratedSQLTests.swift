@@ -32,16 +32,16 @@ import Testing
                 #variable_conflict use_column
                 DECLARE
                     fired bigint;
-                    old_image pg_catalog.text[];
-                    new_image pg_catalog.text[];
+                    old_image text[];
+                    new_image text[];
                     chunks unstale.chunk[];
-                    failure pg_catalog.text;
+                    failure text;
                 BEGIN
                     -- 1. One row.
                     BEGIN
-                        SELECT CASE WHEN ((old."id" OPERATOR(pg_catalog.=) new."id") IS NOT TRUE AND coalesce(old."id", new."id") IS NOT NULL OR (old."name" OPERATOR(pg_catalog.=) new."name") IS NOT TRUE AND coalesce(old."name", new."name") IS NOT NULL) THEN 1::bigint ELSE 0 END
-                            OPERATOR(pg_catalog.|) CASE WHEN ((old."id" OPERATOR(pg_catalog.=) new."id") IS NOT TRUE AND coalesce(old."id", new."id") IS NOT NULL OR ROW(old."price")::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(new."price")::pg_catalog.record) AND (new.price > 9) THEN 2::bigint ELSE 0 END,
-                            ARRAY[old."id"::pg_catalog.text COLLATE pg_catalog."C", old."name"::pg_catalog.text COLLATE pg_catalog."C"], ARRAY[new."id"::pg_catalog.text COLLATE pg_catalog."C", new."name"::pg_catalog.text COLLATE pg_catalog."C"]
+                        SELECT CASE WHEN (old."id" IS DISTINCT FROM new."id" OR old."name" IS DISTINCT FROM new."name") THEN 1::bigint ELSE 0 END
+                            | CASE WHEN (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record) AND (new.price > 9) THEN 2::bigint ELSE 0 END,
+                            ARRAY[old."id"::text COLLATE "C", old."name"::text COLLATE "C"], ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"]
                         INTO STRICT fired, old_image, new_image
                         FROM old_rows AS old CROSS JOIN new_rows AS new;
                     EXCEPTION
@@ -49,49 +49,43 @@ import Testing
                         WHEN assert_failure OR OTHERS THEN
                             IF NOT EXISTS (SELECT FROM old_rows) THEN
                                 RETURN NULL;
-                            ELSIF SQLSTATE OPERATOR(pg_catalog.<>) 'P0002' THEN
+                            ELSIF SQLSTATE <> 'P0002' THEN
                                 failure := SQLERRM;
                             -- no_data_found: a row that moves to another partition may vanish on its way there.
                             END IF;
                     END;
-                    IF fired OPERATOR(pg_catalog.<>) 0 THEN
+                    IF fired <> 0 THEN
                         INSERT INTO unstale.outbox (capture, op, rules, old, new)
                         VALUES (7, 'u', fired, old_image, new_image);
-                    ELSIF fired OPERATOR(pg_catalog.=) 0 THEN
+                    ELSIF fired = 0 THEN
                         RETURN NULL;
                     ELSE
                         -- 2. Many rows, in chunks.
                         IF failure IS NULL THEN
                             BEGIN
-                                SELECT pg_catalog.array_agg(chunk),
-                                    CASE WHEN pg_catalog.sum(size) OPERATOR(pg_catalog.>) 50000 THEN '' END
+                                SELECT array_agg(chunk), CASE WHEN sum(size) > 50000 THEN '' END
                                 INTO chunks, failure
                                 FROM (
-                                    SELECT ROW(op, fired,
-                                        pg_catalog.array_agg(old_image) FILTER (WHERE old_image IS NOT NULL),
-                                        pg_catalog.array_agg(new_image) FILTER (WHERE new_image IS NOT NULL)
-                                        )::unstale.chunk AS chunk,
-                                        pg_catalog.count(*) AS size
+                                    SELECT ROW(op, fired, array_agg(old_image) FILTER (WHERE old_image IS NOT NULL),
+                                        array_agg(new_image) FILTER (WHERE new_image IS NOT NULL))::unstale.chunk AS chunk,
+                                        count(*) AS size
                                     FROM (
                                         SELECT op, fired, old_image, new_image,
-                                            (pg_catalog.row_number() OVER (PARTITION BY op, fired, old_image IS NULL)
-                                                OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) 256 AS part
+                                            (row_number() OVER (PARTITION BY op, fired, old_image IS NULL) - 1) / 256 AS part
                                         FROM (
                         SELECT op, fired, old_image, new_image FROM (
-                        SELECT op, fired, new_row AS new_image, CASE
-                            WHEN op OPERATOR(pg_catalog.<>) 'u' OR old_row OPERATOR(pg_catalog.<>) new_row THEN old_row
-                            END AS old_image
+                        SELECT op, fired, CASE WHEN op <> 'u' OR old_row <> new_row THEN old_row END AS old_image,
+                            new_row AS new_image
                         FROM (
-                        SELECT CASE WHEN old."id" IS DISTINCT FROM NULL THEN CASE WHEN new."id" IS DISTINCT FROM NULL THEN 'u' ELSE 'd' END ELSE 'i' END
-                                ::pg_catalog."char" AS op,
-                            CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR ((old."id" OPERATOR(pg_catalog.=) new."id") IS NOT TRUE AND coalesce(old."id", new."id") IS NOT NULL OR (old."name" OPERATOR(pg_catalog.=) new."name") IS NOT TRUE AND coalesce(old."name", new."name") IS NOT NULL)) THEN 1::bigint ELSE 0 END
-                            OPERATOR(pg_catalog.|) CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR ((old."id" OPERATOR(pg_catalog.=) new."id") IS NOT TRUE AND coalesce(old."id", new."id") IS NOT NULL OR ROW(old."price")::pg_catalog.record OPERATOR(pg_catalog.*<>) ROW(new."price")::pg_catalog.record)) AND (CASE WHEN old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL THEN (new.price > 9) ELSE ((new.price > 9) IS NOT FALSE) END) THEN 2::bigint ELSE 0 END AS fired,
-                            CASE WHEN old."id" IS DISTINCT FROM NULL THEN ARRAY[old."id"::pg_catalog.text COLLATE pg_catalog."C", old."name"::pg_catalog.text COLLATE pg_catalog."C"] END AS old_row,
-                            CASE WHEN new."id" IS DISTINCT FROM NULL THEN ARRAY[new."id"::pg_catalog.text COLLATE pg_catalog."C", new."name"::pg_catalog.text COLLATE pg_catalog."C"] END AS new_row
-                        FROM old_rows AS old FULL JOIN new_rows AS new ON old."id" OPERATOR(pg_catalog.=) new."id"
+                        SELECT CASE WHEN old."id" IS DISTINCT FROM NULL THEN CASE WHEN new."id" IS DISTINCT FROM NULL THEN 'u' ELSE 'd' END ELSE 'i' END::"char" AS op,
+                            CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR old."name" IS DISTINCT FROM new."name")) THEN 1::bigint ELSE 0 END
+                            | CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record)) AND (CASE WHEN old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL THEN (new.price > 9) ELSE ((new.price > 9) IS NOT FALSE) END) THEN 2::bigint ELSE 0 END AS fired,
+                            CASE WHEN old."id" IS DISTINCT FROM NULL THEN ARRAY[old."id"::text COLLATE "C", old."name"::text COLLATE "C"] END AS old_row,
+                            CASE WHEN new."id" IS DISTINCT FROM NULL THEN ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"] END AS new_row
+                        FROM old_rows AS old FULL JOIN new_rows AS new ON old."id" = new."id"
                         ) AS pairs
                         ) AS images
-                        WHERE fired OPERATOR(pg_catalog.<>) 0
+                        WHERE fired <> 0
                         LIMIT 50001
                                         ) AS fired_rows
                                     ) AS numbered
@@ -104,16 +98,16 @@ import Testing
                         -- 3. Too many rows, or a failure: any row of this table.
                         IF failure IS NOT NULL THEN
                             INSERT INTO unstale.outbox (capture, op, rules, detail)
-                            VALUES (7, 'a', -1, CASE WHEN failure OPERATOR(pg_catalog.<>) '' THEN failure END);
+                            VALUES (7, 'a', -1, nullif(failure, ''));
                         ELSIF chunks IS NULL THEN
                             RETURN NULL;
                         ELSE
                             INSERT INTO unstale.outbox (capture, op, rules, old, new)
-                            SELECT 7, c.op, c.rules, c.old, c.new FROM pg_catalog.unnest(chunks) AS c;
+                            SELECT 7, c.op, c.rules, c.old, c.new FROM unnest(chunks) AS c;
                         END IF;
                     END IF;
-                    IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(1970172788, 1) THEN
-                        PERFORM pg_catalog.pg_notify('unstale', '');
+                    IF NOT pg_try_advisory_xact_lock_shared(1970172788, 1) THEN
+                        PERFORM pg_notify('unstale', '');
                     END IF;
                     RETURN NULL;
                 END
@@ -132,16 +126,16 @@ import Testing
                 #variable_conflict use_column
                 DECLARE
                     fired bigint;
-                    old_image pg_catalog.text[];
-                    new_image pg_catalog.text[];
+                    old_image text[];
+                    new_image text[];
                     chunks unstale.chunk[];
-                    failure pg_catalog.text;
+                    failure text;
                 BEGIN
                     -- 1. One row.
                     BEGIN
                         SELECT 5::bigint
-                            OPERATOR(pg_catalog.|) CASE WHEN (new.price > 9) THEN 2::bigint ELSE 0 END,
-                            ARRAY[new."id"::pg_catalog.text COLLATE pg_catalog."C", new."name"::pg_catalog.text COLLATE pg_catalog."C"]
+                            | CASE WHEN (new.price > 9) THEN 2::bigint ELSE 0 END,
+                            ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"]
                         INTO STRICT fired, new_image
                         FROM new_rows AS new;
                     EXCEPTION
@@ -149,43 +143,39 @@ import Testing
                         WHEN assert_failure OR OTHERS THEN
                             IF NOT EXISTS (SELECT FROM new_rows) THEN
                                 RETURN NULL;
-                            ELSIF SQLSTATE OPERATOR(pg_catalog.<>) 'P0002' THEN
+                            ELSIF SQLSTATE <> 'P0002' THEN
                                 failure := SQLERRM;
                             -- no_data_found: a row that moves to another partition may vanish on its way there.
                             END IF;
                     END;
-                    IF fired OPERATOR(pg_catalog.<>) 0 THEN
+                    IF fired <> 0 THEN
                         INSERT INTO unstale.outbox (capture, op, rules, old, new)
                         VALUES (7, 'i', fired, old_image, new_image);
-                    ELSIF fired OPERATOR(pg_catalog.=) 0 THEN
+                    ELSIF fired = 0 THEN
                         RETURN NULL;
                     ELSE
                         -- 2. Many rows, in chunks.
                         IF failure IS NULL THEN
                             BEGIN
-                                SELECT pg_catalog.array_agg(chunk),
-                                    CASE WHEN pg_catalog.sum(size) OPERATOR(pg_catalog.>) 50000 THEN '' END
+                                SELECT array_agg(chunk), CASE WHEN sum(size) > 50000 THEN '' END
                                 INTO chunks, failure
                                 FROM (
-                                    SELECT ROW(op, fired,
-                                        pg_catalog.array_agg(old_image) FILTER (WHERE old_image IS NOT NULL),
-                                        pg_catalog.array_agg(new_image) FILTER (WHERE new_image IS NOT NULL)
-                                        )::unstale.chunk AS chunk,
-                                        pg_catalog.count(*) AS size
+                                    SELECT ROW(op, fired, array_agg(old_image) FILTER (WHERE old_image IS NOT NULL),
+                                        array_agg(new_image) FILTER (WHERE new_image IS NOT NULL))::unstale.chunk AS chunk,
+                                        count(*) AS size
                                     FROM (
                                         SELECT op, fired, old_image, new_image,
-                                            (pg_catalog.row_number() OVER (PARTITION BY op, fired, old_image IS NULL)
-                                                OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) 256 AS part
+                                            (row_number() OVER (PARTITION BY op, fired, old_image IS NULL) - 1) / 256 AS part
                                         FROM (
                         SELECT op, fired, old_image, new_image FROM (
-                        SELECT 'i'::pg_catalog."char" AS op,
+                        SELECT 'i'::"char" AS op,
                             5::bigint
-                            OPERATOR(pg_catalog.|) CASE WHEN (new.price > 9) THEN 2::bigint ELSE 0 END AS fired,
-                            NULL::pg_catalog.text[] AS old_image,
-                            ARRAY[new."id"::pg_catalog.text COLLATE pg_catalog."C", new."name"::pg_catalog.text COLLATE pg_catalog."C"] AS new_image
+                            | CASE WHEN (new.price > 9) THEN 2::bigint ELSE 0 END AS fired,
+                            NULL::text[] AS old_image,
+                            ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"] AS new_image
                         FROM new_rows AS new
                         ) AS images
-                        WHERE fired OPERATOR(pg_catalog.<>) 0
+                        WHERE fired <> 0
                         LIMIT 50001
                                         ) AS fired_rows
                                     ) AS numbered
@@ -198,12 +188,12 @@ import Testing
                         -- 3. Too many rows, or a failure: any row of this table.
                         IF failure IS NOT NULL THEN
                             INSERT INTO unstale.outbox (capture, op, rules, detail)
-                            VALUES (7, 'a', -1, CASE WHEN failure OPERATOR(pg_catalog.<>) '' THEN failure END);
+                            VALUES (7, 'a', -1, nullif(failure, ''));
                         ELSIF chunks IS NULL THEN
                             RETURN NULL;
                         ELSE
                             INSERT INTO unstale.outbox (capture, op, rules, old, new)
-                            SELECT 7, c.op, c.rules, c.old, c.new FROM pg_catalog.unnest(chunks) AS c;
+                            SELECT 7, c.op, c.rules, c.old, c.new FROM unnest(chunks) AS c;
                         END IF;
                     END IF;
                     RETURN NULL;
@@ -218,11 +208,12 @@ import Testing
             try function("truncate") == #"""
                 CREATE OR REPLACE FUNCTION unstale."capture_100_truncate"() RETURNS trigger
                     LANGUAGE plpgsql SECURITY DEFINER
+                    SET search_path = pg_catalog, pg_temp
                 AS $unstale$
                 BEGIN
                     INSERT INTO unstale.outbox (capture, op, rules) VALUES (7, 't', -1);
-                    IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(1970172788, 1) THEN
-                        PERFORM pg_catalog.pg_notify('unstale', '');
+                    IF NOT pg_try_advisory_xact_lock_shared(1970172788, 1) THEN
+                        PERFORM pg_notify('unstale', '');
                     END IF;
                     RETURN NULL;
                 END

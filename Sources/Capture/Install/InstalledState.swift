@@ -63,11 +63,9 @@ struct InstalledState: Sendable {
             WHERE n.nspname = 'unstale' AND p.prorettype = 'pg_catalog.trigger'::regtype AND p.prosecdef
             """, doing: doing)
         for row in functions {
-            guard let name = row.text(0), let source = row.text(1) else { continue }
-            let config = row.text(2) ?? ""
+            guard let name = row.text(0), let source = row.text(1), let config = row.text(2) else { continue }
             let settings = TextSetting.allCases.filter { config.contains("\($0.rawValue)=") }.sorted()
-            guard !settings.contains(.searchPath) || config.contains("search_path=\(TextSetting.searchPath.value)")
-            else { continue }
+            guard config.contains("search_path=\(TriggerFunction.searchPath)") else { continue }
             state.functions[name] = TriggerFunction(name: name, source: source, settings: settings)
         }
         let triggers = try await connection.query(

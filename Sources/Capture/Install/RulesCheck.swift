@@ -41,7 +41,7 @@ public struct RulesCheck: Sendable {
     ) async throws -> [RulesDiagnostic] {
         let doing = "'where'"
         let path = try await connection.query("SELECT current_setting('search_path')", doing: doing)
-        try await connection.script("SET search_path = \(TextSetting.searchPath.value)", doing: doing)
+        try await connection.script("SET search_path = \(TriggerFunction.searchPath)", doing: doing)
         var diagnostics: [RulesDiagnostic] = []
         for rule in rules.rules {
             guard let predicate = rule.predicate, let shape = shapes[rule.table.value] else { continue }

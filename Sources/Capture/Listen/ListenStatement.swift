@@ -69,7 +69,7 @@ struct ListenStatement {
     /// What a session needs so that names are found, and values written, as in the trigger functions. That a record may
     /// not outlive a crash of Postgres is nothing new: such a crash ends the session that listens, too.
     static let sessionSettings =
-        "SET search_path = \(TextSetting.searchPath.value); SET synchronous_commit = off; SET jit = off; "
+        "SET search_path = \(TriggerFunction.searchPath); SET synchronous_commit = off; SET jit = off; "
         + TextSetting.pinAll
 
     private static func ringing(_ ring: Bool) -> String {

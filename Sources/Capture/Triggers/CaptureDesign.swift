@@ -39,7 +39,8 @@ struct CaptureDesign: Sendable {
     func functions(capture: Int32) -> [TriggerFunction] {
         events.compactMap { event in
             guard let source = source(event, capture: capture) else { return nil }
-            return TriggerFunction(name: functionName(event), source: source, settings: pinnedSettings(event))
+            let pins = event == .truncate ? [] : pinnedSettings
+            return TriggerFunction(name: functionName(event), source: source, settings: pins)
         }
     }
 
@@ -55,16 +56,12 @@ struct CaptureDesign: Sendable {
         }
     }
 
-    /// What a function pins: what its values' text depends on, and the path in which a `where` finds names, where the
-    /// application's own must be qualified.
-    private func pinnedSettings(_ event: TriggerEvent) -> [TextSetting] {
-        guard let operation = event.operation else { return [] }
-        let path: Set<TextSetting> = conditions.havePredicate(operation) ? [.searchPath] : []
+    private var pinnedSettings: [TextSetting] {
         let relevant = shape.columns.filter { column in
             manifest.columns.contains(column.name)
                 || (predicateWords?.contains { $0 == column.name.lowercased() || $0 == column.name } ?? true)
         }
-        return relevant.reduce(into: path) { $0.formUnion($1.settings) }.sorted()
+        return relevant.reduce(into: Set()) { $0.formUnion($1.settings) }.sorted()
     }
 }
 

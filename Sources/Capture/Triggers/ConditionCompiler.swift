@@ -12,11 +12,6 @@ struct ConditionCompiler {
         conditions.contains { $0.operations.contains(operation) }
     }
 
-    /// Whether a condition of this operation has a `where`.
-    func havePredicate(_ operation: Operation) -> Bool {
-        conditions.contains { $0.operations.contains(operation) && $0.predicate != nil }
-    }
-
     /// Whether a condition of this operation looks at the row before (or after) the change.
     func mentions(_ image: RowImage, in operation: Operation) -> Bool {
         conditions.contains { condition in
@@ -39,7 +34,7 @@ struct ConditionCompiler {
             }
         }
         if constant != 0 || terms.isEmpty { terms.insert("\(constant)::bigint", at: 0) }
-        return terms.joined(separator: "\n            OPERATOR(pg_catalog.|) ")
+        return terms.joined(separator: "\n            | ")
     }
 
     private func tests(_ condition: Condition, _ operation: Operation, _ pairing: Pairing) -> [String] {
@@ -70,10 +65,8 @@ struct ConditionCompiler {
     /// Whether one of the columns changed. Byte by byte, where a type's `=` is not exact enough: 1.0 and 1.00 are
     /// equal and read differently, and json has no equality at all.
     private func changed(_ columns: [String]) -> String {
-        // Not IS DISTINCT FROM, whose `=` is looked for in the session's path.
         let exact = columns.filter(exactColumns.contains).map { name in
-            let old = "old.\(SQL.identifier(name))", new = "new.\(SQL.identifier(name))"
-            return "(\(old) OPERATOR(pg_catalog.=) \(new)) IS NOT TRUE AND coalesce(\(old), \(new)) IS NOT NULL"
+            "old.\(SQL.identifier(name)) IS DISTINCT FROM new.\(SQL.identifier(name))"
         }
         let inexact = columns.filter { !exactColumns.contains($0) }
         guard !inexact.isEmpty else { return "(\(exact.joined(separator: " OR ")))" }
@@ -82,7 +75,7 @@ struct ConditionCompiler {
     }
 
     private func row(_ alias: String, _ columns: [String]) -> String {
-        "ROW(" + columns.map { "\(alias).\(SQL.identifier($0))" }.joined(separator: ", ") + ")::pg_catalog.record"
+        "ROW(" + columns.map { "\(alias).\(SQL.identifier($0))" }.joined(separator: ", ") + ")::record"
     }
 }
 

@@ -7,9 +7,6 @@ import Rules
 /// `INTO STRICT` finds out about it for nothing, as it raises `too_many_rows` otherwise, and the costs of
 /// catching that vanish beside those of many rows.
 ///
-/// Every name is qualified, types and operators too, for the search path is the session's. IS DISTINCT FROM and NULLIF
-/// would look for an `=` in it (but not IS DISTINCT FROM NULL); GROUP BY, DISTINCT and PARTITION BY go by the type.
-///
 /// What can fail, because a column is gone or a `where` raises an error, is computed inside an exception block
 /// that writes nothing, so that no subtransaction id is taken. The INSERT stands outside: where the record
 /// can't be written, the application's change must not commit either.
@@ -39,10 +36,10 @@ struct RecordWriter {
         }
         let kind = operation == .insert ? "i" : "d"
         let images = """
-            SELECT '\(kind)'::pg_catalog."char" AS op,
+            SELECT '\(kind)'::"char" AS op,
                         \(conditions.mask(operation)) AS fired,
-                        \(operation == .insert ? "NULL::pg_catalog.text[]" : image("old")) AS old_image,
-                        \(operation == .insert ? image("new") : "NULL::pg_catalog.text[]") AS new_image
+                        \(operation == .insert ? "NULL::text[]" : image("old")) AS old_image,
+                        \(operation == .insert ? image("new") : "NULL::text[]") AS new_image
                     FROM \(rows)
             """
         return function(
@@ -72,10 +69,10 @@ struct RecordWriter {
             #variable_conflict use_column
             DECLARE
                 fired bigint;
-                old_image pg_catalog.text[];
-                new_image pg_catalog.text[];
+                old_image text[];
+                new_image text[];
                 chunks unstale.chunk[];
-                failure pg_catalog.text;
+                failure text;
             BEGIN
                 -- 1. One row.
                 BEGIN
@@ -88,33 +85,29 @@ struct RecordWriter {
                     WHEN assert_failure OR OTHERS THEN
                         IF NOT EXISTS (SELECT FROM \(rows)) THEN
                             RETURN NULL;
-                        ELSIF SQLSTATE OPERATOR(pg_catalog.<>) 'P0002' THEN
+                        ELSIF SQLSTATE <> 'P0002' THEN
                             failure := SQLERRM;
                         -- no_data_found: a row that moves to another partition may vanish on its way there.
                         END IF;
                 END;
-                IF fired OPERATOR(pg_catalog.<>) 0 THEN
+                IF fired <> 0 THEN
                     INSERT INTO unstale.outbox (capture, op, rules, old, new)
                     VALUES (\(capture), '\(kind)', fired, old_image, new_image);
-                ELSIF fired OPERATOR(pg_catalog.=) 0 THEN
+                ELSIF fired = 0 THEN
                     RETURN NULL;
                 ELSE
                     -- 2. Many rows, in chunks.
                     IF failure IS NULL THEN
                         BEGIN
-                            SELECT pg_catalog.array_agg(chunk),
-                                CASE WHEN pg_catalog.sum(size) OPERATOR(pg_catalog.>) \(rowLimit) THEN '' END
+                            SELECT array_agg(chunk), CASE WHEN sum(size) > \(rowLimit) THEN '' END
                             INTO chunks, failure
                             FROM (
-                                SELECT ROW(op, fired,
-                                    pg_catalog.array_agg(old_image) FILTER (WHERE old_image IS NOT NULL),
-                                    pg_catalog.array_agg(new_image) FILTER (WHERE new_image IS NOT NULL)
-                                    )::unstale.chunk AS chunk,
-                                    pg_catalog.count(*) AS size
+                                SELECT ROW(op, fired, array_agg(old_image) FILTER (WHERE old_image IS NOT NULL),
+                                    array_agg(new_image) FILTER (WHERE new_image IS NOT NULL))::unstale.chunk AS chunk,
+                                    count(*) AS size
                                 FROM (
                                     SELECT op, fired, old_image, new_image,
-                                        (pg_catalog.row_number() OVER (PARTITION BY op, fired, old_image IS NULL)
-                                            OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) \(CaptureSettings.chunk) AS part
+                                        (row_number() OVER (PARTITION BY op, fired, old_image IS NULL) - 1) / \(CaptureSettings.chunk) AS part
                                     FROM (\(manyRows)
                                     ) AS fired_rows
                                 ) AS numbered
@@ -127,12 +120,12 @@ struct RecordWriter {
                     -- 3. Too many rows, or a failure: any row of this table.
                     IF failure IS NOT NULL THEN
                         INSERT INTO unstale.outbox (capture, op, rules, detail)
-                        VALUES (\(capture), 'a', -1, CASE WHEN failure OPERATOR(pg_catalog.<>) '' THEN failure END);
+                        VALUES (\(capture), 'a', -1, nullif(failure, ''));
                     ELSIF chunks IS NULL THEN
                         RETURN NULL;
                     ELSE
                         INSERT INTO unstale.outbox (capture, op, rules, old, new)
-                        SELECT \(capture), c.op, c.rules, c.old, c.new FROM pg_catalog.unnest(chunks) AS c;
+                        SELECT \(capture), c.op, c.rules, c.old, c.new FROM unnest(chunks) AS c;
                     END IF;
                 END IF;\(ringing)
                 RETURN NULL;
@@ -149,16 +142,15 @@ struct RecordWriter {
                 unpaired(.old) + "\n                    UNION ALL\n                    " + unpaired(.new))
         }
         let key = shape.primaryKey.map { name in
-            let cast = shape.column(name)?.hasBuiltinEquality ?? false ? "" : "::pg_catalog.text"
+            let cast = shape.column(name)?.hasBuiltinEquality ?? false ? "" : "::text"
             let column = SQL.identifier(name)
-            return "old.\(column)\(cast) OPERATOR(pg_catalog.=) new.\(column)\(cast)"
+            return "old.\(column)\(cast) = new.\(column)\(cast)"
         }
         // A composite value IS NULL when all in it is, so that would not do for a key.
         let oldExists = "old.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
         let newExists = "new.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
         let pairs = """
-            SELECT CASE WHEN \(oldExists) THEN CASE WHEN \(newExists) THEN 'u' ELSE 'd' END ELSE 'i' END
-                            ::pg_catalog."char" AS op,
+            SELECT CASE WHEN \(oldExists) THEN CASE WHEN \(newExists) THEN 'u' ELSE 'd' END ELSE 'i' END::"char" AS op,
                         \(conditions.mask(.update, pairing: .where("\(oldExists) AND \(newExists)"))) AS fired,
                         CASE WHEN \(oldExists) THEN \(image("old")) END AS old_row,
                         CASE WHEN \(newExists) THEN \(image("new")) END AS new_row
@@ -167,9 +159,8 @@ struct RecordWriter {
         // Images that are equal are stored once.
         return distinct(
             """
-            SELECT op, fired, new_row AS new_image, CASE
-                        WHEN op OPERATOR(pg_catalog.<>) 'u' OR old_row OPERATOR(pg_catalog.<>) new_row THEN old_row
-                        END AS old_image
+            SELECT op, fired, CASE WHEN op <> 'u' OR old_row <> new_row THEN old_row END AS old_image,
+                        new_row AS new_image
                     FROM (
                     \(pairs)
                     ) AS pairs
@@ -179,10 +170,10 @@ struct RecordWriter {
     private func unpaired(_ side: RowImage) -> String {
         let other = side == .old ? RowImage.new : .old
         return """
-            SELECT '\(side == .old ? "d" : "i")'::pg_catalog."char" AS op,
+            SELECT '\(side == .old ? "d" : "i")'::"char" AS op,
                         \(conditions.mask(.update, pairing: .never)) AS fired,
-                        \(side == .old ? image("old") : "NULL::pg_catalog.text[]") AS old_image,
-                        \(side == .old ? "NULL::pg_catalog.text[]" : image("new")) AS new_image
+                        \(side == .old ? image("old") : "NULL::text[]") AS old_image,
+                        \(side == .old ? "NULL::text[]" : image("new")) AS new_image
                     FROM \(side)_rows AS \(side), (SELECT (NULL::\(table)).*) AS \(other)
             """
     }
@@ -196,7 +187,7 @@ struct RecordWriter {
                     SELECT \(unique ? "DISTINCT " : "")op, fired, old_image, new_image FROM (
                     \(images)
                     ) AS images
-                    WHERE fired OPERATOR(pg_catalog.<>) 0
+                    WHERE fired <> 0
                     LIMIT \(rowLimit + 1)
             """
     }
@@ -204,14 +195,13 @@ struct RecordWriter {
     /// The columns as an array of text; images are compared byte by byte, whatever collations the columns have.
     /// Rules without a column still need a row to count: an empty array can't be aggregated.
     func image(_ alias: String) -> String {
-        guard !columns.isEmpty else { return "ARRAY[NULL::pg_catalog.text]" }
+        guard !columns.isEmpty else { return "ARRAY[NULL::text]" }
         let values = columns.map { name in
             let value = "\(alias).\(SQL.identifier(name))"
             let text =
                 shape.column(name)?.hasTextCast ?? false
-                ? "CASE WHEN \(value) IS DISTINCT FROM NULL THEN pg_catalog.concat(\(value)) END"
-                : "\(value)::pg_catalog.text"
-            return "\(text) COLLATE pg_catalog.\"C\""
+                ? "CASE WHEN \(value) IS DISTINCT FROM NULL THEN concat(\(value)) END" : "\(value)::text"
+            return "\(text) COLLATE \"C\""
         }
         return "ARRAY[\(values.joined(separator: ", "))]"
     }
@@ -222,8 +212,8 @@ struct RecordWriter {
         guard ring else { return "" }
         return """
 
-                IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(\(AdvisoryLock.doorbell.arguments)) THEN
-                    PERFORM pg_catalog.pg_notify('unstale', '');
+                IF NOT pg_try_advisory_xact_lock_shared(\(AdvisoryLock.doorbell.arguments)) THEN
+                    PERFORM pg_notify('unstale', '');
                 END IF;
             """
     }

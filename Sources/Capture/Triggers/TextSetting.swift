@@ -1,13 +1,11 @@
-/// A setting that changes how a type is written as text (manual, 20.11.2; names are qualified where the search path needs
-/// it). Captured text must not depend on the session that wrote the row, so the trigger functions pin those that matter
-/// to their columns.
+/// A setting that changes how a type is written as text (manual, 20.11.2). Captured text must not depend on the
+/// session that wrote the row, so the trigger functions pin those that matter to their columns.
 public enum TextSetting: String, CaseIterable, Sendable, Comparable {
     case byteaOutput = "bytea_output"
     case dateStyle = "DateStyle"
     case extraFloatDigits = "extra_float_digits"
     case intervalStyle = "IntervalStyle"
     case lcMonetary = "lc_monetary"
-    case searchPath = "search_path"
     case timeZone = "TimeZone"
 
     /// The pinned value, as SQL.
@@ -18,7 +16,6 @@ public enum TextSetting: String, CaseIterable, Sendable, Comparable {
         case .extraFloatDigits: "1"
         case .intervalStyle: "postgres"
         case .lcMonetary: "'C'"
-        case .searchPath: "pg_catalog, pg_temp"
         case .timeZone: "'UTC'"
         }
     }
@@ -33,17 +30,12 @@ public enum TextSetting: String, CaseIterable, Sendable, Comparable {
         case "float4", "float8", "point", "line", "lseg", "box", "path", "polygon", "circle":
             [.extraFloatDigits]
         case "money": [.lcMonetary]
-        case "regclass", "regcollation", "regconfig", "regdictionary", "regoper", "regoperator", "regproc",
-            "regprocedure", "regtype":
-            [.searchPath]
         default: []
         }
     }
 
-    /// SET commands that pin them in a session, so that lookups write values as the captures do: all but the path, in
-    /// which their queries find their tables.
-    public static let pinAll = allCases.filter { $0 != .searchPath }
-        .map { "SET \($0.rawValue) = \($0.value)" }.joined(separator: "; ")
+    /// SET commands that pin all of them in a session, so that lookups write values as the captures do.
+    public static let pinAll = allCases.map { "SET \($0.rawValue) = \($0.value)" }.joined(separator: "; ")
 
     /// Order by name.
     public static func < (left: TextSetting, right: TextSetting) -> Bool { left.rawValue < right.rawValue }

@@ -1,9 +1,13 @@
-"""What capturing costs who writes; no worker runs. Throughput is pgbench's, times of single statements the client's."""
+"""What capturing costs who writes; no worker runs. Throughput is pgbench's, times of single statements the client's,
+instructions callgrind's: those tell what a change of the triggers brings, however busy the machine is.
+"""
 
 import importlib
 import time
 
+from measuring import CALLGRIND, executed
 from report import ratio
+from servers import BIN, as_postgres
 
 CLIENTS = (1, 4, 8, 32)
 CHANGE = "\\set id random(1, {rows})\nUPDATE users SET name = 'user ' || random() WHERE id = :id;\n"
@@ -27,6 +31,7 @@ def run(bench):
         "statement triggers of those that NOTIFY (naive, careful, cachewatch). Logical decoding has none")
     field = bench.field("bare", limit=(), peers=("naive", "careful", "cachewatch"))
     singles(bench, field)
+    instructions(bench, bench.scale(field, field[:2]))
     bulk(bench, field if len(bench.builds) > 1 else (*field[:2], "unstale, each row", *field[2:]))
 
 
@@ -57,6 +62,31 @@ def singles(bench, field):
 
 def commits(durable):
     return "durable" if durable else "asynchronous"
+
+
+def instructions(bench, field):
+    """What a backend alone executes for an UPDATE by primary key with its asynchronous commit, as another role than the
+    tables' owner. Those of so many more updates, so that its start doesn't count."""
+    few, many = bench.scale((200, 1_200), (20, 60))
+    for what, change in (("", "name = 'changed ' || {count} || ' ' || i"), (", no rule cares", "seen = seen + 1")):
+        counted = {}
+        for contestant in field:
+            prepare(bench, contestant)
+            bench.sql(
+                "DO $$ BEGIN CREATE ROLE writer; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+                "GRANT ALL ON users TO writer", "CHECKPOINT")
+            with bench.servers.without_postgres() as data:
+                once, more = (collect(data, change.format(count=count), count, bench.rows) for count in (few, many))
+            counted[contestant] = [(more - once) / (many - few)]
+        bench.report.rows(f"instructions of a lone UPDATE{what}", "", counted, base="bare")
+
+
+def collect(data, change, count, rows):
+    # 61 shares no factor with the number of rows.
+    update = f"UPDATE users SET {change} WHERE id = 1 + i * 61 % {rows}"
+    script = f"SET ROLE writer;\nDO $$ BEGIN FOR i IN 1..{count} LOOP {update}; COMMIT; END LOOP; END $$;\n"
+    settings = [word for setting in ("exit_on_error=on", "jit=off", "synchronous_commit=off") for word in ("-c", setting)]
+    return executed(as_postgres([*CALLGRIND, f"{BIN}/postgres", "--single", "-D", data, *settings, "postgres"]), input=script)
 
 
 def bulk(bench, field):

@@ -3,14 +3,22 @@
 import glob
 import multiprocessing
 import re
+import subprocess
 import sys
 import time
 
 PATIENCE = 30
+CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 
 
 def percentile(values, quantile):
     return sorted(values)[min(len(values) - 1, int(len(values) * quantile))]
+
+
+def executed(command, **options):
+    """How many instructions: of a command whose program is run by CALLGRIND, without the kernel's."""
+    errors = subprocess.run(command, capture_output=True, text=True, check=True, **options).stderr
+    return int(re.search(r"Collected : (\d+)", errors)[1])
 
 
 def family(pid):

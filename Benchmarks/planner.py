@@ -9,6 +9,7 @@ import re
 import subprocess
 import tempfile
 
+from measuring import CALLGRIND, executed
 from report import median, ratio
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -57,7 +58,5 @@ def instructions(rules, batches=10):
 
 
 def collect(program, rules, batches):
-    output = subprocess.run(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, str(rules), str(batches)],
-        env={**os.environ, "SWIFT_DETERMINISTIC_HASHING": "1"}, capture_output=True, text=True, check=True).stderr
-    return int(re.search(r"Collected : (\d+)", output)[1])
+    return executed(
+        [*CALLGRIND, program, str(rules), str(batches)], env={**os.environ, "SWIFT_DETERMINISTIC_HASHING": "1"})

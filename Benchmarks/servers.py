@@ -1,5 +1,6 @@
 """A throwaway Postgres (durable, as in production) and Redis for one benchmark run."""
 
+import contextlib
 import glob
 import os
 import shutil
@@ -50,8 +51,7 @@ class Servers:
             conf.write("".join(f"{name} = {value}\n" for name, value in SETTINGS.items()))
             conf.write(f"port = {self.postgres_port}\nunix_socket_directories = '{data}'\n")
         self.data = data
-        start = [f"{BIN}/pg_ctl", "-D", data, "-l", f"{data}/log", "-w", "start"]
-        subprocess.run(as_postgres(start), **quiet)
+        self.control("start", "-l", f"{data}/log")
         self.redis = subprocess.Popen(
             ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", ""],
             cwd=self.folder, stdout=subprocess.DEVNULL)
@@ -64,6 +64,19 @@ class Servers:
                 raise RuntimeError("Redis does not answer")
             time.sleep(0.01)  # until it is tried again; PATIENCE is the deadline
         return self
+
+    def control(self, *command):
+        subprocess.run(
+            as_postgres([f"{BIN}/pg_ctl", "-D", self.data, "-w", *command]), stdout=subprocess.DEVNULL, check=True)
+
+    @contextlib.contextmanager
+    def without_postgres(self):
+        """Lends the folder of its data, at rest."""
+        self.control("stop", "-m", "fast")
+        try:
+            yield self.data
+        finally:
+            self.control("start", "-l", f"{self.data}/log")
 
     def answers(self):
         try:

@@ -68,17 +68,19 @@ def instructions(bench, field):
     """What a backend alone executes for an UPDATE by primary key with its asynchronous commit, as another role than the
     tables' owner. Those of so many more updates, so that its start doesn't count."""
     few, many = bench.scale((200, 1_200), (20, 60))
-    for what, change in (("", "name = 'changed ' || {count} || ' ' || i"), (", no rule cares", "seen = seen + 1")):
-        counted = {}
-        for contestant in field:
-            prepare(bench, contestant)
-            bench.sql(
-                "DO $$ BEGIN CREATE ROLE writer; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
-                "GRANT ALL ON users TO writer", "CHECKPOINT")
-            with bench.servers.without_postgres() as data:
+    changes = {"": "name = 'changed ' || {count} || ' ' || i", ", no rule cares": "seen = seen + 1"}
+    counted = {what: {} for what in changes}
+    for contestant in field:
+        prepare(bench, contestant)
+        bench.sql(
+            "DO $$ BEGIN CREATE ROLE writer; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+            "GRANT ALL ON users TO writer", "CHECKPOINT")
+        with bench.servers.without_postgres() as data:
+            for what, change in changes.items():
                 once, more = (collect(data, change.format(count=count), count, bench.rows) for count in (few, many))
-            counted[contestant] = [(more - once) / (many - few)]
-        bench.report.rows(f"instructions of a lone UPDATE{what}", "", counted, base="bare")
+                counted[what][contestant] = [(more - once) / (many - few)]
+    for what, results in counted.items():
+        bench.report.rows(f"instructions of a lone UPDATE{what}", "", results, base="bare")
 
 
 def collect(data, change, count, rows):

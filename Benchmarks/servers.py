@@ -44,8 +44,8 @@ class Servers:
         os.mkdir(data, 0o700)
         if os.geteuid() == 0:
             shutil.chown(data, "postgres")
-        quiet = {"stdout": subprocess.DEVNULL, "check": True}
-        subprocess.run(as_postgres([f"{BIN}/initdb", "-D", data, "-A", "trust", "-U", "postgres"]), **quiet)
+        subprocess.run(
+            as_postgres([f"{BIN}/initdb", "-D", data, "-A", "trust", "-U", "postgres"]), stdout=subprocess.DEVNULL, check=True)
         self.postgres_port, self.redis_port = free_port(), free_port()
         with open(f"{data}/postgresql.conf", "a") as conf:
             conf.write("".join(f"{name} = {value}\n" for name, value in SETTINGS.items()))
@@ -65,9 +65,9 @@ class Servers:
             time.sleep(0.01)  # until it is tried again; PATIENCE is the deadline
         return self
 
-    def control(self, *command):
+    def control(self, *command, check=True):
         subprocess.run(
-            as_postgres([f"{BIN}/pg_ctl", "-D", self.data, "-w", *command]), stdout=subprocess.DEVNULL, check=True)
+            as_postgres([f"{BIN}/pg_ctl", "-D", self.data, "-w", *command]), stdout=subprocess.DEVNULL, check=check)
 
     @contextlib.contextmanager
     def without_postgres(self):
@@ -88,6 +88,5 @@ class Servers:
     def __exit__(self, *_):
         self.redis.send_signal(signal.SIGTERM)
         self.redis.wait()
-        subprocess.run(
-            as_postgres([f"{BIN}/pg_ctl", "-D", self.data, "-m", "immediate", "stop"]), stdout=subprocess.DEVNULL)
+        self.control("stop", "-m", "immediate", check=False)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -78,6 +78,41 @@ import Testing
         }
     }
 
+    /// More rows than the limit are first counted, those that fire; the limit is met by some, by none, and passed, and
+    /// what raises an error while they are counted is a failure.
+    @Test func countedFirst() async throws {
+        let rules = """
+            - {name: r, table: items, columns: [name], where: 'coalesce(new.n, old.n) < 100', delete: {keys: ['k:{id}']}}
+            """
+        try await Captured.with(Self.tables, rules: rules, settings: .init(rowLimit: 20)) {
+            (captured) async throws in
+            try await captured.expect(
+                "INSERT INTO items SELECT i, 'a', i + 79 FROM generate_series(1, 50) i",
+                (1...20).map { "insert items \($0)" })
+            try await captured.expect(
+                "UPDATE items SET name = 'b' WHERE id < 40", (1...20).map { "update items \($0)" })
+            try await captured.expect("UPDATE items SET name = 'b'", [])
+            try await captured.expect("UPDATE items SET n = n + 1000 WHERE id > 20", [])
+            try await captured.expect("DELETE FROM items WHERE id > 20", [])
+            try await captured.expect("INSERT INTO items SELECT i, 'a' FROM generate_series(21, 41) i", ["any items"])
+            try await captured.expect("UPDATE items SET name = 'c' WHERE id <= 21", ["any items"])
+            // A changed key is a delete and an insert.
+            try await captured.expect("UPDATE items SET id = id + 100 WHERE id <= 11", ["any items"])
+            try await captured.expect("DELETE FROM items", ["any items"])
+            #expect(try await captured.lastFailures() == [""], "it is no failure")
+        }
+    }
+
+    @Test func errorWhileCounting() async throws {
+        let rules = "- {name: r, table: items, where: 1 / new.n > 0, delete: {keys: ['k:{id}']}}"
+        try await Captured.with(Self.tables, rules: rules, settings: .init(rowLimit: 20)) {
+            (captured) async throws in
+            try await captured.expect(
+                "INSERT INTO items SELECT i, 'a', 21 - i FROM generate_series(1, 21) i", ["any items"])
+            #expect(try await captured.lastFailures() == ["division by zero"])
+        }
+    }
+
     /// A plan that was made for one row and kept must not take a bulk statement's time to the square.
     @Test(arguments: [true, false]) func fiftyThousandRowsAfterOne(withKey: Bool) async throws {
         let key = withKey ? "PRIMARY KEY (a, id)" : "CHECK (true)"

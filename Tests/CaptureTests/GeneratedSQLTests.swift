@@ -37,7 +37,7 @@ import Testing
                     chunks unstale.chunk[];
                     failure text;
                 BEGIN
-                    -- 1. One row.
+                    -- One row.
                     BEGIN
                         SELECT CASE WHEN (old."id" IS DISTINCT FROM new."id" OR old."name" IS DISTINCT FROM new."name") THEN 1::bigint ELSE 0 END
                             | CASE WHEN (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record) AND (new.price > 9) THEN 2::bigint ELSE 0 END,
@@ -60,7 +60,37 @@ import Testing
                     ELSIF fired = 0 THEN
                         RETURN NULL;
                     ELSE
-                        -- 2. Many rows, in chunks.
+                        -- Very many rows: how many of them fired.
+                        IF failure IS NULL AND EXISTS (SELECT FROM old_rows OFFSET 50000) THEN
+                            DECLARE
+                                amount bigint;
+                            BEGIN
+                                SELECT count(*) INTO amount FROM (
+                        SELECT op, fired, old_image, new_image FROM (
+                        SELECT op, fired, CASE WHEN op <> 'u' OR old_row <> new_row THEN old_row END AS old_image,
+                            new_row AS new_image
+                        FROM (
+                        SELECT CASE WHEN old."id" IS DISTINCT FROM NULL THEN CASE WHEN new."id" IS DISTINCT FROM NULL THEN 'u' ELSE 'd' END ELSE 'i' END::"char" AS op,
+                            CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR old."name" IS DISTINCT FROM new."name")) THEN 1::bigint ELSE 0 END
+                            | CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record)) AND (CASE WHEN old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL THEN (new.price > 9) ELSE ((new.price > 9) IS NOT FALSE) END) THEN 2::bigint ELSE 0 END AS fired,
+                            CASE WHEN old."id" IS DISTINCT FROM NULL THEN ARRAY[old."id"::text COLLATE "C", old."name"::text COLLATE "C"] END AS old_row,
+                            CASE WHEN new."id" IS DISTINCT FROM NULL THEN ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"] END AS new_row
+                        FROM old_rows AS old FULL JOIN new_rows AS new ON old."id" = new."id"
+                        ) AS pairs
+                        ) AS images
+                        WHERE fired <> 0
+                        LIMIT 50001
+                                ) AS fired_rows;
+                                IF amount = 0 THEN
+                                    RETURN NULL;
+                                ELSIF amount > 50000 THEN
+                                    failure := '';
+                                END IF;
+                            EXCEPTION
+                                WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
+                            END;
+                        END IF;
+                        -- Many rows, in chunks.
                         IF failure IS NULL THEN
                             BEGIN
                                 SELECT array_agg(chunk), CASE WHEN sum(size) > 50000 THEN '' END
@@ -95,7 +125,7 @@ import Testing
                                 WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                             END;
                         END IF;
-                        -- 3. Too many rows, or a failure: any row of this table.
+                        -- Too many rows, or a failure: any row of this table.
                         IF failure IS NOT NULL THEN
                             INSERT INTO unstale.outbox (capture, op, rules, detail)
                             VALUES (7, 'a', -1, nullif(failure, ''));
@@ -131,7 +161,7 @@ import Testing
                     chunks unstale.chunk[];
                     failure text;
                 BEGIN
-                    -- 1. One row.
+                    -- One row.
                     BEGIN
                         SELECT 5::bigint
                             | CASE WHEN (new.price > 9) THEN 2::bigint ELSE 0 END,
@@ -154,7 +184,33 @@ import Testing
                     ELSIF fired = 0 THEN
                         RETURN NULL;
                     ELSE
-                        -- 2. Many rows, in chunks.
+                        -- Very many rows: how many of them fired.
+                        IF failure IS NULL AND EXISTS (SELECT FROM new_rows OFFSET 50000) THEN
+                            DECLARE
+                                amount bigint;
+                            BEGIN
+                                SELECT count(*) INTO amount FROM (
+                        SELECT op, fired, old_image, new_image FROM (
+                        SELECT 'i'::"char" AS op,
+                            5::bigint
+                            | CASE WHEN (new.price > 9) THEN 2::bigint ELSE 0 END AS fired,
+                            NULL::text[] AS old_image,
+                            ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"] AS new_image
+                        FROM new_rows AS new
+                        ) AS images
+                        WHERE fired <> 0
+                        LIMIT 50001
+                                ) AS fired_rows;
+                                IF amount = 0 THEN
+                                    RETURN NULL;
+                                ELSIF amount > 50000 THEN
+                                    failure := '';
+                                END IF;
+                            EXCEPTION
+                                WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
+                            END;
+                        END IF;
+                        -- Many rows, in chunks.
                         IF failure IS NULL THEN
                             BEGIN
                                 SELECT array_agg(chunk), CASE WHEN sum(size) > 50000 THEN '' END
@@ -185,7 +241,7 @@ import Testing
                                 WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                             END;
                         END IF;
-                        -- 3. Too many rows, or a failure: any row of this table.
+                        -- Too many rows, or a failure: any row of this table.
                         IF failure IS NOT NULL THEN
                             INSERT INTO unstale.outbox (capture, op, rules, detail)
                             VALUES (7, 'a', -1, nullif(failure, ''));

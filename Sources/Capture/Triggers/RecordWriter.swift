@@ -74,7 +74,7 @@ struct RecordWriter {
                 chunks unstale.chunk[];
                 failure text;
             BEGIN
-                -- 1. One row.
+                -- One row.
                 BEGIN
                     SELECT \(conditions.mask(operation)),
                         \(images)
@@ -95,8 +95,8 @@ struct RecordWriter {
                     VALUES (\(capture), '\(kind)', fired, old_image, new_image);
                 ELSIF fired = 0 THEN
                     RETURN NULL;
-                ELSE
-                    -- 2. Many rows, in chunks.
+                ELSE\(counting(manyRows, of: rows))
+                    -- Many rows, in chunks.
                     IF failure IS NULL THEN
                         BEGIN
                             SELECT array_agg(chunk), CASE WHEN sum(size) > \(rowLimit) THEN '' END
@@ -117,7 +117,7 @@ struct RecordWriter {
                             WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                         END;
                     END IF;
-                    -- 3. Too many rows, or a failure: any row of this table.
+                    -- Too many rows, or a failure: any row of this table.
                     IF failure IS NOT NULL THEN
                         INSERT INTO unstale.outbox (capture, op, rules, detail)
                         VALUES (\(capture), 'a', -1, nullif(failure, ''));
@@ -131,6 +131,31 @@ struct RecordWriter {
                 RETURN NULL;
             END
 
+            """
+    }
+
+    /// A statement with more rows than the limit: images cost more than all else, so they are not made before it is known
+    /// that they will be recorded. Where rows may look the same to the rules, only images tell how many differ.
+    private func counting(_ manyRows: String, of rows: String) -> String {
+        guard isUnique else { return "" }
+        return """
+
+                    -- Very many rows: how many of them fired.
+                    IF failure IS NULL AND EXISTS (SELECT FROM \(rows) OFFSET \(rowLimit)) THEN
+                        DECLARE
+                            amount bigint;
+                        BEGIN
+                            SELECT count(*) INTO amount FROM (\(manyRows)
+                            ) AS fired_rows;
+                            IF amount = 0 THEN
+                                RETURN NULL;
+                            ELSIF amount > \(rowLimit) THEN
+                                failure := '';
+                            END IF;
+                        EXCEPTION
+                            WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
+                        END;
+                    END IF;
             """
     }
 
@@ -181,15 +206,19 @@ struct RecordWriter {
     /// Rows that project to the same images are recorded once. One row more than the limit tells that there
     /// are too many.
     private func distinct(_ images: String) -> String {
-        let unique = shape.primaryKey.isEmpty || !Set(shape.primaryKey).isSubset(of: columns)
-        return """
+        """
 
-                    SELECT \(unique ? "DISTINCT " : "")op, fired, old_image, new_image FROM (
-                    \(images)
-                    ) AS images
-                    WHERE fired <> 0
-                    LIMIT \(rowLimit + 1)
-            """
+                SELECT \(isUnique ? "" : "DISTINCT ")op, fired, old_image, new_image FROM (
+                \(images)
+                ) AS images
+                WHERE fired <> 0
+                LIMIT \(rowLimit + 1)
+        """
+    }
+
+    /// Whether images hold the primary key, so that no two rows have the same.
+    private var isUnique: Bool {
+        !shape.primaryKey.isEmpty && Set(shape.primaryKey).isSubset(of: columns)
     }
 
     /// The columns as an array of text; images are compared byte by byte, whatever collations the columns have.

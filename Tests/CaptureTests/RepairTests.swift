@@ -79,6 +79,36 @@ import Testing
         }
     }
 
+    /// A migration may give a column a type whose text depends on a setting, is compared in another way, or is not what a
+    /// cast to text gives.
+    @Test(arguments: [
+        ("id", "timestamptz USING to_timestamp(id)"), ("id", "numeric(9, 2)"), ("id", "boolean USING id <> 0"),
+        ("seen", "numeric"), ("at", "timestamptz USING to_timestamp(at)"),
+    ])
+    func aColumnOfAnotherType(column: String, type: String) async throws {
+        let tables = "CREATE TABLE items (id int PRIMARY KEY, name text, seen int, at int)"
+        let rules = """
+            - {name: i, table: items, columns: [seen], delete: {keys: ['i:{id}']}}
+            - {name: w, table: items, where: "new.at::text LIKE '%1'", delete: {keys: ['w:{name}']}}
+            """
+        try await Captured.with(tables, rules: rules) { (captured) async throws in
+            try await captured.owner.run("ALTER TABLE items ALTER name TYPE varchar(20), ALTER seen TYPE bigint")
+            #expect(try await captured.problems() == [], "they are read in the same way")
+            try await captured.owner.run("ALTER TABLE items ALTER \(column) TYPE \(type)")
+            let state = try await CaptureState.read(captured.rules.rules, captured.owner)
+            #expect(
+                state.problems.map(\.reason) == [
+                    "the triggers of public.items were made for other types of its columns: run 'unstale install'"
+                ])
+            #expect(state.problems.allSatisfy { $0.losesChanges })
+            #expect(
+                try await captured.install().last
+                    == "count every row of public.items as changed, for it was not fully captured")
+            #expect(try await captured.problems() == [])
+            #expect(try await captured.install() == [])
+        }
+    }
+
     @Test func aTableThatIsGone() async throws {
         try await withItems { (captured) async throws in
             try await captured.owner.run("DROP TABLE items")

@@ -118,6 +118,13 @@ public struct CaptureState: Sendable {
                     reason: "the capture of \(table) does not know \(names): run 'unstale install'",
                     losesChanges: true, command: Problem.install))
         }
+        if !CaptureDesign(shape: shape, manifest: capture.manifest, settings: .init()).isRead(by: state.functions) {
+            problems.append(
+                Problem(
+                    table: table,
+                    reason: "the triggers of \(table) were made for other types of its columns: run 'unstale install'",
+                    losesChanges: true, command: Problem.install))
+        }
         problems += listening?.problems(table, capture) ?? []
         return problems + triggerProblems(state, shape, capture)
     }

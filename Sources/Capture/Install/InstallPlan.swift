@@ -27,6 +27,11 @@ struct InstallPlan: Sendable {
             let table = design.shape.name
             let current = obsolete.first { $0.manifest.table == table }
             let wasCaptured = current != nil
+            let isRead =
+                current.map {
+                    CaptureDesign(shape: design.shape, manifest: $0.manifest, settings: settings).isRead(
+                        by: state.functions)
+                } ?? true
             let id: Int32
             if let current, current.manifest == design.manifest {
                 id = current.id
@@ -47,7 +52,7 @@ struct InstallPlan: Sendable {
                 add("\(verb) function unstale.\(function.name) for \(table)", function.definition)
             }
             let gap = addTriggers(design, state, settings, wanted: &wantedTriggers)
-            if gap && wasCaptured {
+            if gap && wasCaptured || !isRead {
                 add(
                     "count every row of \(table) as changed, for it was not fully captured",
                     "INSERT INTO unstale.outbox (capture, op, rules, detail) VALUES (\(id), 'a', -1, NULL);"

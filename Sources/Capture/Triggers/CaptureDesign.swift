@@ -7,22 +7,21 @@ struct CaptureDesign: Sendable {
     let manifest: Manifest
     private let settings: CaptureSettings
     private let conditions: ConditionCompiler
-    /// Words of all `where`s, to see which columns they may look at; nil: any.
-    private let predicateWords: Set<String>?
+
+    /// The design of a capture that records this.
+    init(shape: TableShape, manifest: Manifest, settings: CaptureSettings) {
+        self.shape = shape
+        self.manifest = manifest
+        self.settings = settings
+        let exactColumns = shape.columns.filter(\.hasExactEquality).map(\.name)
+        conditions = ConditionCompiler(conditions: manifest.conditions, exactColumns: Set(exactColumns))
+    }
 
     /// The design for the rules of one table; `rules` are all of them, in order.
     init(shape: TableShape, rules: [Rule], settings: CaptureSettings) {
-        self.shape = shape
-        self.settings = settings
         var manifest = Manifest(table: shape.name, rules: rules)
         if settings.listen.tell(of: shape.name) { manifest.source = .notifications }
-        self.manifest = manifest
-        let exactColumns = shape.columns.filter(\.hasExactEquality).map(\.name)
-        conditions = ConditionCompiler(conditions: manifest.conditions, exactColumns: Set(exactColumns))
-        let predicates = rules.compactMap(\.predicate)
-        predicateWords =
-            predicates.contains(where: \.mentionsWholeRow)
-            ? nil : predicates.reduce(into: []) { $0.formUnion($1.words) }
+        self.init(shape: shape, manifest: manifest, settings: settings)
     }
 
     /// What its triggers fire for: the operations whose changes are recorded, and TRUNCATE. Nothing, where somebody
@@ -44,10 +43,27 @@ struct CaptureDesign: Sendable {
         }
     }
 
-    private func source(_ event: TriggerEvent, capture: Int32) -> String? {
-        let writer = RecordWriter(
+    /// Whether functions that are installed read these columns as the types that they have now: an ALTER TYPE changes how
+    /// values are compared and written as text. Of a column that is gone nothing can be told.
+    func isRead(by functions: [String: TriggerFunction]) -> Bool {
+        let columns = Set(manifest.columns + manifest.conditions.flatMap(\.columns))
+        guard columns.isSubset(of: shape.columns.map(\.name)) else { return true }
+        return events.allSatisfy { event in
+            guard let operation = event.operation, let function = functions[functionName(event)] else { return true }
+            let images = operation.images.map { writer(capture: 0).image($0.rawValue) }
+            return Set(pinnedSettings).isSubset(of: function.settings)
+                && ([conditions.mask(operation)] + images).allSatisfy(function.source.contains)
+        }
+    }
+
+    private func writer(capture: Int32) -> RecordWriter {
+        RecordWriter(
             capture: capture, shape: shape, columns: manifest.columns, conditions: conditions,
             rowLimit: settings.rowLimit, ring: settings.wake == .notify)
+    }
+
+    private func source(_ event: TriggerEvent, capture: Int32) -> String? {
+        let writer = writer(capture: capture)
         switch event.operation {
         case nil: return writer.truncateSource
         case .update? where conditions.concerns(.update): return writer.updateSource
@@ -57,11 +73,11 @@ struct CaptureDesign: Sendable {
     }
 
     private var pinnedSettings: [TextSetting] {
-        let relevant = shape.columns.filter { column in
-            manifest.columns.contains(column.name)
-                || (predicateWords?.contains { $0 == column.name.lowercased() || $0 == column.name } ?? true)
-        }
-        return relevant.reduce(into: Set()) { $0.formUnion($1.settings) }.sorted()
+        let names = shape.columns.map(\.name)
+        let looked = manifest.conditions.compactMap(\.predicate).flatMap { SQLPredicate.columns(among: names, in: $0) }
+        let read = Set(manifest.columns + looked)
+        return shape.columns.filter { read.contains($0.name) }.reduce(into: Set()) { $0.formUnion($1.settings) }
+            .sorted()
     }
 }
 

@@ -86,6 +86,17 @@ enum Pairing {
     case `where`(String)
 }
 
+extension Operation {
+    /// The images that a change of this kind has.
+    var images: [RowImage] {
+        switch self {
+        case .insert: [.new]
+        case .update: [.old, .new]
+        case .delete: [.old]
+        }
+    }
+}
+
 /// Which side of a change.
 enum RowImage: String {
     case old, new

@@ -37,7 +37,7 @@ import Testing
                     chunks unstale.chunk[];
                     failure text;
                 BEGIN
-                    -- One row.
+                    -- 1. One row.
                     BEGIN
                         SELECT CASE WHEN (old."id" IS DISTINCT FROM new."id" OR old."name" IS DISTINCT FROM new."name") THEN 1::bigint ELSE 0 END
                             | CASE WHEN (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record) AND (new.price > 9) THEN 2::bigint ELSE 0 END,
@@ -60,7 +60,8 @@ import Testing
                     ELSIF fired = 0 THEN
                         RETURN NULL;
                     ELSE
-                        -- Very many rows: how many of them fired.
+                        -- 2. Many rows, in chunks.
+                        -- Of very many, first how many fired.
                         IF failure IS NULL AND EXISTS (SELECT FROM old_rows OFFSET 50000) THEN
                             DECLARE
                                 amount bigint;
@@ -90,7 +91,6 @@ import Testing
                                 WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                             END;
                         END IF;
-                        -- Many rows, in chunks.
                         IF failure IS NULL THEN
                             BEGIN
                                 SELECT array_agg(chunk), CASE WHEN sum(size) > 50000 THEN '' END
@@ -125,7 +125,7 @@ import Testing
                                 WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                             END;
                         END IF;
-                        -- Too many rows, or a failure: any row of this table.
+                        -- 3. Too many rows, or a failure: any row of this table.
                         IF failure IS NOT NULL THEN
                             INSERT INTO unstale.outbox (capture, op, rules, detail)
                             VALUES (7, 'a', -1, nullif(failure, ''));
@@ -161,7 +161,7 @@ import Testing
                     chunks unstale.chunk[];
                     failure text;
                 BEGIN
-                    -- One row.
+                    -- 1. One row.
                     BEGIN
                         SELECT 5::bigint
                             | CASE WHEN (new.price > 9) THEN 2::bigint ELSE 0 END,
@@ -184,7 +184,8 @@ import Testing
                     ELSIF fired = 0 THEN
                         RETURN NULL;
                     ELSE
-                        -- Very many rows: how many of them fired.
+                        -- 2. Many rows, in chunks.
+                        -- Of very many, first how many fired.
                         IF failure IS NULL AND EXISTS (SELECT FROM new_rows OFFSET 50000) THEN
                             DECLARE
                                 amount bigint;
@@ -210,7 +211,6 @@ import Testing
                                 WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                             END;
                         END IF;
-                        -- Many rows, in chunks.
                         IF failure IS NULL THEN
                             BEGIN
                                 SELECT array_agg(chunk), CASE WHEN sum(size) > 50000 THEN '' END
@@ -241,7 +241,7 @@ import Testing
                                 WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                             END;
                         END IF;
-                        -- Too many rows, or a failure: any row of this table.
+                        -- 3. Too many rows, or a failure: any row of this table.
                         IF failure IS NOT NULL THEN
                             INSERT INTO unstale.outbox (capture, op, rules, detail)
                             VALUES (7, 'a', -1, nullif(failure, ''));

@@ -98,7 +98,7 @@ import Testing
             let state = try await CaptureState.read(captured.rules.rules, captured.owner)
             #expect(
                 state.problems.map(\.reason) == [
-                    "the triggers of public.items were made for other types of its columns: run 'unstale install'"
+                    "the triggers of public.items are not those that its columns need by now: run 'unstale install'"
                 ])
             #expect(state.problems.allSatisfy { $0.losesChanges })
             #expect(
@@ -106,6 +106,50 @@ import Testing
                     == "count every row of public.items as changed, for it was not fully captured")
             #expect(try await captured.problems() == [])
             #expect(try await captured.install() == [])
+        }
+    }
+
+    /// The triggers of a restored database call functions that are named by another table's number; and what inserts and
+    /// deletes record does not depend on a column that only updates are compared by.
+    @Test func aColumnOfAnotherTypeThatIsHidden() async throws {
+        let tables = "CREATE TABLE items (id int PRIMARY KEY, seen int)"
+        let rules = "- {name: i, table: items, columns: [seen], delete: {keys: ['i:{id}']}}"
+        try await Captured.with(tables, rules: rules) { (captured) async throws in
+            try await captured.owner.run(
+                """
+                DO $$ DECLARE function regprocedure; BEGIN
+                    FOR function IN SELECT tgfoid FROM pg_trigger WHERE tgname LIKE 'unstale%' LOOP
+                        EXECUTE format('ALTER FUNCTION %s RENAME TO %I', function, 'restored' || function::oid);
+                    END LOOP;
+                END $$;
+                ALTER TABLE items ALTER id TYPE timestamptz USING to_timestamp(id);
+                ALTER TABLE items RENAME seen TO sight
+                """)
+            let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
+            #expect(problems.map(\.losesChanges) == [false, true])
+            let changed = try RuleSet.items(rules.replacing("[seen]", with: "[sight]"))
+            #expect(
+                try await captured.install(changed).contains(
+                    "count every row of public.items as changed, for it was not fully captured"))
+            #expect(try await captured.problems(changed) == [])
+        }
+    }
+
+    /// A write that began by the old triggers may commit after those that replace them.
+    @Test func installWaitsForWriters() async throws {
+        try await withItems { (captured) async throws in
+            try await captured.owner.run("ALTER TABLE items ALTER id TYPE numeric")
+            let writer = try await captured.database.connect()
+            try await writer.run("BEGIN; INSERT INTO items VALUES (1, 'a')")
+            async let steps = captured.install()
+            try await eventually {
+                try await captured.database.connect().lines(
+                    "SELECT mode FROM pg_locks WHERE relation = 'items'::regclass AND NOT granted"
+                ) == ["ShareRowExclusiveLock"]
+            }
+            try await writer.run("COMMIT")
+            #expect(try await steps.isEmpty == false)
+            #expect(try await captured.changes() == ["any items", "insert items 1"])
         }
     }
 

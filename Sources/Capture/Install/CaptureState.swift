@@ -118,11 +118,12 @@ public struct CaptureState: Sendable {
                     reason: "the capture of \(table) does not know \(names): run 'unstale install'",
                     losesChanges: true, command: Problem.install))
         }
-        if !CaptureDesign(shape: shape, manifest: capture.manifest, settings: .init()).isRead(by: state.functions) {
+        if !CaptureDesign(shape: shape, manifest: capture.manifest, settings: .init()).isRead(by: state) {
             problems.append(
                 Problem(
                     table: table,
-                    reason: "the triggers of \(table) were made for other types of its columns: run 'unstale install'",
+                    reason:
+                        "the triggers of \(table) are not those that its columns need by now: run 'unstale install'",
                     losesChanges: true, command: Problem.install))
         }
         problems += listening?.problems(table, capture) ?? []

@@ -27,11 +27,8 @@ struct InstallPlan: Sendable {
             let table = design.shape.name
             let current = obsolete.first { $0.manifest.table == table }
             let wasCaptured = current != nil
-            let isRead =
-                current.map {
-                    CaptureDesign(shape: design.shape, manifest: $0.manifest, settings: settings).isRead(
-                        by: state.functions)
-                } ?? true
+            let installed = CaptureDesign(
+                shape: design.shape, manifest: current?.manifest ?? design.manifest, settings: settings)
             let id: Int32
             if let current, current.manifest == design.manifest {
                 id = current.id
@@ -52,10 +49,12 @@ struct InstallPlan: Sendable {
                 add("\(verb) function unstale.\(function.name) for \(table)", function.definition)
             }
             let gap = addTriggers(design, state, settings, wanted: &wantedTriggers)
-            if gap && wasCaptured || !isRead {
+            if wasCaptured && (gap || !installed.isRead(by: state)) {
+                // Not before those have committed who still write by what was there.
                 add(
                     "count every row of \(table) as changed, for it was not fully captured",
-                    "INSERT INTO unstale.outbox (capture, op, rules, detail) VALUES (\(id), 'a', -1, NULL);"
+                    "LOCK TABLE \(design.shape.sqlName) IN SHARE ROW EXCLUSIVE MODE;\n"
+                        + "INSERT INTO unstale.outbox (capture, op, rules, detail) VALUES (\(id), 'a', -1, NULL);"
                         + (settings.wake == .notify ? "\nSELECT pg_notify('unstale', '');" : ""))
             }
         }

@@ -43,16 +43,19 @@ struct CaptureDesign: Sendable {
         }
     }
 
-    /// Whether functions that are installed read these columns as the types that they have now: an ALTER TYPE changes how
-    /// values are compared and written as text. Of a column that is gone nothing can be told.
-    func isRead(by functions: [String: TriggerFunction]) -> Bool {
-        let columns = Set(manifest.columns + manifest.conditions.flatMap(\.columns))
-        guard columns.isSubset(of: shape.columns.map(\.name)) else { return true }
+    /// Whether the installed triggers read the columns as they are now: another type may be compared and written as text in
+    /// another way. A function that reads a column that is gone fails, and so says that any row may have changed.
+    func isRead(by state: InstalledState) -> Bool {
+        let tables = Set([shape.name] + shape.descendants)
         return events.allSatisfy { event in
-            guard let operation = event.operation, let function = functions[functionName(event)] else { return true }
-            let images = operation.images.map { writer(capture: 0).image($0.rawValue) }
-            return Set(pinnedSettings).isSubset(of: function.settings)
-                && ([conditions.mask(operation)] + images).allSatisfy(function.source.contains)
+            guard let operation = event.operation else { return true }
+            let columns = manifest.columns + (operation == .update ? manifest.conditions.flatMap(\.columns) : [])
+            guard columns.allSatisfy({ shape.column($0) != nil }) else { return true }
+            let triggers = state.triggers.filter { $0.name == event.triggerName && tables.contains($0.table) }
+            let texts = [conditions.mask(operation)] + operation.images.map { writer(capture: 0).image($0.rawValue) }
+            return Set(triggers.map(\.function)).compactMap { state.functions[$0] }.allSatisfy { function in
+                Set(pinnedSettings).isSubset(of: function.settings) && texts.allSatisfy(function.source.contains)
+            }
         }
     }
 

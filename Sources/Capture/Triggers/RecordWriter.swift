@@ -74,7 +74,7 @@ struct RecordWriter {
                 chunks unstale.chunk[];
                 failure text;
             BEGIN
-                -- One row.
+                -- 1. One row.
                 BEGIN
                     SELECT \(conditions.mask(operation)),
                         \(images)
@@ -95,8 +95,8 @@ struct RecordWriter {
                     VALUES (\(capture), '\(kind)', fired, old_image, new_image);
                 ELSIF fired = 0 THEN
                     RETURN NULL;
-                ELSE\(counting(manyRows, of: rows))
-                    -- Many rows, in chunks.
+                ELSE
+                    -- 2. Many rows, in chunks.\(counting(manyRows, of: rows))
                     IF failure IS NULL THEN
                         BEGIN
                             SELECT array_agg(chunk), CASE WHEN sum(size) > \(rowLimit) THEN '' END
@@ -117,7 +117,7 @@ struct RecordWriter {
                             WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
                         END;
                     END IF;
-                    -- Too many rows, or a failure: any row of this table.
+                    -- 3. Too many rows, or a failure: any row of this table.
                     IF failure IS NOT NULL THEN
                         INSERT INTO unstale.outbox (capture, op, rules, detail)
                         VALUES (\(capture), 'a', -1, nullif(failure, ''));
@@ -140,7 +140,7 @@ struct RecordWriter {
         guard isUnique else { return "" }
         return """
 
-                    -- Very many rows: how many of them fired.
+                    -- Of very many, first how many fired.
                     IF failure IS NULL AND EXISTS (SELECT FROM \(rows) OFFSET \(rowLimit)) THEN
                         DECLARE
                             amount bigint;

@@ -68,6 +68,37 @@ import Testing
         #expect(state.mode == .awake)
     }
 
+    /// After a burst, writers that leave no pause would otherwise be read by the clock for ever.
+    @Test func steadyWritersRingAgain() {
+        var state = state()
+        for burst in [Duration.zero, .seconds(100)] {
+            #expect(read(&state, 1000, isFull: true, after: burst) != .askForLock && state.mode == .awake)
+            for count in 1..<400 {
+                #expect(read(&state, 1, after: burst + .milliseconds(5 * count)) == .none, "\(count)")
+            }
+            #expect(read(&state, 1, after: burst + .milliseconds(2_200)) == .askForLock)
+            state.didLock()
+            #expect(read(&state, 1, after: burst + .seconds(3)) == .none && state.mode == .armed)
+        }
+    }
+
+    @Test func busyWritersNeverRing() {
+        var state = state()
+        for count in 0..<2_000 {
+            #expect(read(&state, 10, after: .milliseconds(5 * count)) == .none && state.mode == .awake)
+        }
+    }
+
+    /// A worker that was told to stand down doesn't know what writers did meanwhile.
+    @Test func calmBeginsWithTheFirstRead() {
+        var state = state()
+        #expect(read(&state, 1) == .none)
+        _ = state.standDown()
+        #expect(read(&state, 1, after: .seconds(100)) == .none)
+        #expect(read(&state, 1, after: .milliseconds(101_999)) == .none)
+        #expect(read(&state, 1, after: .seconds(102)) == .askForLock)
+    }
+
     @Test func standingDown() {
         var state = state()
         #expect(state.standDown() == .none)

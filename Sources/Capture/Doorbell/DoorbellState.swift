@@ -23,6 +23,9 @@ struct DoorbellState: Sendable {
         /// How long nothing must have come before a worker that was too busy for the doorbell asks for it again:
         /// longer than a commit's wait for the disk, which stops all writers at once.
         var quiet: Duration = .milliseconds(50)
+        /// How long writers must have been less than busy before it asks for it though they go on: so much longer than
+        /// it takes to find out that it was a mistake (some 0.1 s) that this costs next to nothing.
+        var calm: Duration = .seconds(2)
         /// The safety sweep while armed; nil: none.
         var sweep: Duration? = .seconds(1)
     }
@@ -32,6 +35,8 @@ struct DoorbellState: Sendable {
     private var armingWait: Duration
     private var load = WriterLoad()
     private var lastRecords: ContinuousClock.Instant?
+    /// Nil: not known since the worker woke up.
+    private var lastBusy: ContinuousClock.Instant?
 
     init(pace: Pace) {
         self.pace = pace
@@ -44,8 +49,11 @@ struct DoorbellState: Sendable {
     ) -> Action {
         let isBusy = load.isBusy(records: records, snapshot: snapshot, begun: begun, at: now) || isFull
         if records > 0 { lastRecords = now }
+        if isBusy || lastBusy == nil { lastBusy = now }
+        let isQuiet = lastRecords.map { now - $0 >= pace.quiet } ?? true
+        let isCalm = lastBusy.map { now - $0 >= pace.calm } ?? false
         switch mode {
-        case .awake where lastRecords.map { now - $0 >= pace.quiet } ?? true:
+        case .awake where isQuiet || isCalm:
             mode = .arming
             armingWait = pace.awake
             return .askForLock
@@ -61,7 +69,10 @@ struct DoorbellState: Sendable {
 
     /// The worker is not going to wait for the doorbell for a while.
     mutating func standDown() -> Action {
-        defer { mode = .awake }
+        defer {
+            mode = .awake
+            lastBusy = nil
+        }
         return mode == .awake ? .none : .releaseLock(isHeld: mode == .armed)
     }
 

@@ -286,5 +286,6 @@ import Testing
             shape: shape, rules: try RuleSet.items(Self.rules).rules, settings: .init())
         let source = try #require(design.functions(capture: 7).first { $0.name.hasSuffix("update") }).source
         #expect(source.contains("UNION ALL") && !source.contains("JOIN new_rows AS new ON"))
+        #expect(!source.contains("OFFSET"), "rows may look the same, so to count them would make the images twice")
     }
 }

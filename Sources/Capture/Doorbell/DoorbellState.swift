@@ -35,7 +35,7 @@ struct DoorbellState: Sendable {
     private var armingWait: Duration
     private var load = WriterLoad()
     private var lastRecords: ContinuousClock.Instant?
-    /// Nil: not known since the worker woke up.
+    /// When writers were last busy, or the first read since the worker woke up; nil: there was none.
     private var lastBusy: ContinuousClock.Instant?
 
     init(pace: Pace) {
@@ -49,11 +49,11 @@ struct DoorbellState: Sendable {
     ) -> Action {
         let isBusy = load.isBusy(records: records, snapshot: snapshot, begun: begun, at: now) || isFull
         if records > 0 { lastRecords = now }
-        if isBusy || lastBusy == nil { lastBusy = now }
+        let lastBusy = isBusy ? now : lastBusy ?? now
+        self.lastBusy = lastBusy
         let isQuiet = lastRecords.map { now - $0 >= pace.quiet } ?? true
-        let isCalm = lastBusy.map { now - $0 >= pace.calm } ?? false
         switch mode {
-        case .awake where isQuiet || isCalm:
+        case .awake where isQuiet || now - lastBusy >= pace.calm:
             mode = .arming
             armingWait = pace.awake
             return .askForLock

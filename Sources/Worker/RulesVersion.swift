@@ -12,7 +12,9 @@ extension [Rule] {
             let queries = ([rule.lookup] + rule.rewarm.map(\.sql)).compactMap { query in
                 query?.render { ":\(query?.parameters[$0].name ?? "")" }
             }
-            return "\(rule.name.value) \(rule.table.value) \(rule.condition) \(queries) "
+            let condition = rule.condition
+            return "\(rule.name.value) \(rule.table.value) \(condition.operations.map(\.rawValue)) "
+                + "\(condition.columns) \(condition.predicate ?? "") \(queries) "
                 + "\(templates.map(\.source)) \(rule.repeatAfter)"
                 + (actions.allSatisfy(\.isEmpty) ? "" : " \(actions) \(rule.expire?.after ?? .zero)")
         }

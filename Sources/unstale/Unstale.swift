@@ -8,6 +8,7 @@ struct Unstale: AsyncParsableCommand {
         commandName: "unstale",
         abstract: "Keeps a Redis cache true to a Postgres database.",
         version: "0.1.0",
+        // Each says what it is called: to make that of a type takes some ms of every start.
         subcommands: [
             Run.self, Check.self, Test.self, Install.self, Uninstall.self, Explain.self,
             Coverage.self, DeadLettersCommand.self,

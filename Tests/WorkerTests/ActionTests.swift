@@ -114,7 +114,8 @@ import Testing
         let rules = [
             "delete: {tags: ['t:{id}']}", "delete: {tags: ['u:{id}']}", "expire: {keys: ['e:{id}'], in: 1s}",
             "expire: {keys: ['e:{id}'], in: 2s}", "bump: [g]", "publish: {channel: c}", "publish: {channel: d}",
-            "publish: {channel: c, message: m}",
+            "publish: {channel: c, message: m}", "where: new.a > 1\n    bump: [g]", "where: new.a > 2\n    bump: [g]",
+            "columns: [a]\n    bump: [g]", "columns: [b]\n    bump: [g]", "on: [insert]\n    bump: [g]",
         ]
         let versions = try rules.map { rule in
             try RuleSet.parse("version: 1\nrules:\n  - name: r\n    table: t\n    \(rule)\n").rules.version

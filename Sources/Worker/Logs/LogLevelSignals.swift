@@ -2,7 +2,7 @@ public import ServiceLifecycle
 public import UnixSignals
 
 /// Changes the log level on SIGUSR1, to more detail, and on SIGUSR2, to less.
-public struct LogLevelSignals: Service {
+public struct LogLevelSignals: Service, CustomStringConvertible {
     private let signals: UnixSignalsSequence
     private let log: LogOutput
 
@@ -14,6 +14,9 @@ public struct LogLevelSignals: Service {
         self.signals = signals
         self.log = log
     }
+
+    /// What logs call it.
+    public var description: String { "log level" }
 
     /// Listens until a graceful shutdown.
     public func run() async {

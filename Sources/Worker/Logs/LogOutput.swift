@@ -5,7 +5,7 @@ public import ServiceLifecycle
 import Synchronization
 
 /// Where all loggers write to: it has each message made a line of, and repeated failures counted.
-public final class LogOutput: Service {
+public final class LogOutput: Service, CustomStringConvertible {
     /// From which level on.
     public let levels: LogLevelSwitch
     private let format: LogFormat
@@ -32,6 +32,9 @@ public final class LogOutput: Service {
 
     /// A logger that writes here.
     public func logger(_ label: String) -> Logger { Logger(label: label) { _ in LineLogHandler(output: self) } }
+
+    /// What logs call it.
+    public var description: String { "log" }
 
     /// Says how often failures were repeated, until a graceful shutdown.
     public func run() async {

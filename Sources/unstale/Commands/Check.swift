@@ -5,6 +5,7 @@ import Rules
 
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check",
         abstract: "Checks the rules; given a database, also against its tables and the installed capture.")
 
     @OptionGroup var options: SettingsOptions
@@ -38,6 +39,7 @@ struct Check: AsyncParsableCommand {
 
 struct Test: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "test",
         abstract: "Runs the tests in the rules files. No server is needed.")
 
     @OptionGroup var options: SettingsOptions

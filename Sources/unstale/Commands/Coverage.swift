@@ -8,6 +8,7 @@ import Rules
 
 struct Coverage: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "coverage",
         abstract: "Shows which keys and tables the rules leave out.",
         discussion: """
             It looks at keys by SCAN, slowly enough for a Redis that is in use, and changes nothing. A key counts as \

@@ -10,6 +10,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Lists them, those that are still tried included.")
         @OptionGroup var options: SettingsOptions
         @Option(help: ArgumentHelp("Only those of this target.", valueName: "name")) var target: String?
@@ -27,7 +28,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Shows one whole.")
+        static let configuration = CommandConfiguration(commandName: "show", abstract: "Shows one whole.")
         @OptionGroup var options: SettingsOptions
         @Argument(help: "Its number.") var id: Int
 
@@ -51,6 +52,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     struct Redrive: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "redrive",
             abstract: "Has the worker try them again, within seconds.")
         @OptionGroup var options: SettingsOptions
         @OptionGroup var which: Selection
@@ -62,6 +64,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     struct Discard: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "discard",
             abstract: "Throws them away: their keys may stay stale.")
         @OptionGroup var options: SettingsOptions
         @OptionGroup var which: Selection

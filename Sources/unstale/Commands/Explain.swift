@@ -7,6 +7,7 @@ import Rules
 
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "explain",
         abstract: "Says which keys a statement would delete, or which rules can make a key stale.")
 
     @OptionGroup var options: SettingsOptions

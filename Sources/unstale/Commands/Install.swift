@@ -4,6 +4,7 @@ import Postgres
 
 struct Install: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "install",
         abstract: "Installs the capture that the rules need, or brings it up to date.",
         discussion:
             "Run it as the owner of the tables. It is one transaction; what is as it should be is left alone."
@@ -47,6 +48,7 @@ struct Install: AsyncParsableCommand {
 
 struct Uninstall: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "uninstall",
         abstract: "Removes the capture: triggers, functions, rights, and the schema unstale.")
 
     @OptionGroup var options: SettingsOptions

@@ -12,6 +12,7 @@ import Worker
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Runs the worker until SIGTERM or SIGINT.",
         discussion: "It waits for a Postgres or a Redis that can't be reached. A second worker stands by.")
 

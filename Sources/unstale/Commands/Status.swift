@@ -7,6 +7,7 @@ import Worker
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract:
             "Shows each target's cursor, lag, backlog and dead letters, and whether the capture is up to date."
     )

@@ -7,6 +7,7 @@ import Worker
 
 struct Tail: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "tail",
         abstract: "Shows changes as they are served, and what came of them.",
         discussion: "It asks a worker that was started with --admin, and waits for it when it is started anew.")
 

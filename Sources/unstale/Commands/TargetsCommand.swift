@@ -8,6 +8,7 @@ struct TargetsCommand: AsyncParsableCommand {
 
     struct Forget: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "forget",
             abstract: "Forgets a target that is not configured any more: its cursor and its failed actions.",
             discussion: """
                 Until then changes are kept for it in Postgres, up to the limit of the outbox. Run it as the owner of \

@@ -1,9 +1,10 @@
-/// A template whose columns are found by index: what is run for each change.
-struct Fill: Sendable {
+/// A template whose columns are found by index: what is run for each change. A class, so that a change costs one
+/// reference and not one for each of its lists.
+final class Fill: Sendable {
     private enum Step: Sendable {
         case text([UInt8])
         case column(ImageColumn.Side, index: Int)
-        case filtered(ImageColumn.Side, index: Int, Placeholder)
+        indirect case filtered(ImageColumn.Side, index: Int, Placeholder)
 
         var text: [UInt8] { if case .text(let text) = self { text } else { [] } }
     }
@@ -71,6 +72,19 @@ struct Fill: Sendable {
             }
         }
         return bytes
+    }
+
+    /// Whether the images fill it alike, because they have the columns that it takes from either in common: those of
+    /// most updates do, for keys are made of ids.
+    func isFilledAlike(by rows: RowPair) -> Bool {
+        guard let old = rows.old, let new = rows.new else { return false }
+        return steps.allSatisfy { step in
+            switch step {
+            case .text: true
+            case .column(let side, let index), .filtered(let side, let index, _):
+                side != .either || old[index] == new[index]
+            }
+        }
     }
 
     private func append(_ value: ArraySlice<UInt8>, to bytes: inout [UInt8]) {

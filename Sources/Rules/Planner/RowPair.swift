@@ -4,7 +4,7 @@ struct RowPair {
     let old: Image?
     /// The row after the change.
     let new: Image?
-    /// Whether the images are known to be equal.
+    /// Whether the images are known to be equal in all that matters.
     var isSame = false
 
     init(old: Image?, new: Image?) {

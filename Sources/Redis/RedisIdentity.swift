@@ -30,16 +30,27 @@ extension RedisIdentity {
     ///
     /// It is asked for every second, so lines are told apart by bytes: by characters it took 0.1 ms.
     init?(info: String) {
-        let lines = info.utf8.split { $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\n") }
-        func value(of name: String) -> String? {
-            lines.first { $0.starts(with: "\(name):".utf8) }.flatMap { String($0.dropFirst(name.utf8.count + 1)) }
+        var values: [Field: String] = [:]
+        for line in Array(info.utf8).split(whereSeparator: { $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\n") }) {
+            guard let (field, name) = Field.names.first(where: { line.starts(with: $0.name) }) else { continue }
+            values[field] = String(decoding: line.dropFirst(name.count), as: UTF8.self)
         }
-        guard let runID = value(of: "run_id"), let role = value(of: "role").flatMap(Role.init(rawValue:)) else {
-            return nil
-        }
+        guard let runID = values[.runID], let role = values[.role].flatMap(Role.init(rawValue:)) else { return nil }
         self.init(
-            runID: runID, replicationID: value(of: "master_replid") ?? "", role: role,
-            server: value(of: "valkey_version").map { "Valkey \($0)" } ?? "Redis \(value(of: "redis_version") ?? "")")
+            runID: runID, replicationID: values[.replicationID] ?? "", role: role,
+            server: values[.valkey].map { "Valkey \($0)" } ?? "Redis \(values[.redis] ?? "")")
+    }
+
+    /// What INFO is read for.
+    private enum Field: String, CaseIterable {
+        case runID = "run_id"
+        case replicationID = "master_replid"
+        case role
+        case redis = "redis_version"
+        case valkey = "valkey_version"
+
+        /// What their lines begin with.
+        static let names = allCases.map { (field: $0, name: Array("\($0.rawValue):".utf8)) }
     }
 
     /// What tells one history from another: that the server has a newer version does not.

@@ -17,6 +17,8 @@ struct InFlightWindow: Sendable {
 
     /// Everything up to here is done: the low-water mark, which the cursor stores.
     private(set) var acknowledged: ReadPosition
+    /// Grows with every batch that is acknowledged, and when the window begins anew.
+    private(set) var progress = 0
     private let limit: Int
     private var entries: Deque<Entry> = []
     private var firstNumber = 0
@@ -65,6 +67,7 @@ struct InFlightWindow: Sendable {
         entries[index].isFinished = true
         while let first = entries.first, first.isFinished {
             acknowledged = first.position
+            progress += 1
             entries.removeFirst()
             firstNumber += 1
         }
@@ -72,12 +75,9 @@ struct InFlightWindow: Sendable {
 
     /// Begins anew elsewhere; what is in flight counts no more.
     mutating func reset(to position: ReadPosition) {
-        self = InFlightWindow(at: position, limit: limit, epoch: epoch + 1)
-    }
-
-    private init(at position: ReadPosition, limit: Int, epoch: Int) {
-        self.init(at: position, limit: limit)
-        self.epoch = epoch
+        let (epoch, progress) = (epoch + 1, progress + 1)
+        self = InFlightWindow(at: position, limit: limit)
+        (self.epoch, self.progress) = (epoch, progress)
     }
 
     private func index(of ticket: Ticket) -> Int? {

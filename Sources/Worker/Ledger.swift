@@ -11,7 +11,7 @@ struct Ledger: Sendable {
         var cluster: String
         /// Which Redis was served, as JSON; nil: none yet.
         var server: String?
-        var state: String
+        var state: WorkerState
         /// Why the cursor means nothing, as it is stored; nil: it does. It is not stored with the rest.
         var resync: String?
     }
@@ -22,7 +22,7 @@ struct Ledger: Sendable {
             doing: "reading the cursor")
         guard let row = rows.first, let cursor = row.text(0).flatMap(Snapshot.init) else { return nil }
         return Entry(
-            cursor: cursor, cluster: row.text(1) ?? "", server: row.text(2), state: row.text(3) ?? "{}",
+            cursor: cursor, cluster: row.text(1) ?? "", server: row.text(2), state: .decode(row.text(3) ?? "{}"),
             resync: row.text(4))
     }
 
@@ -87,7 +87,7 @@ struct Ledger: Sendable {
             """,
             [
                 .text(target), .text(entry.cursor.description), .text(entry.cluster),
-                entry.server.map { .text($0) } ?? .null, .text(entry.state),
+                entry.server.map { .text($0) } ?? .null, .text(entry.state.json),
             ], deadline: deadline, doing: "storing the cursor")
     }
 }

@@ -5,19 +5,21 @@ import Logging
 import ServiceLifecycle
 
 extension Serving {
-    /// Everything that is done by the clock: stores the cursor twice a second while it moves, looks at the capture
-    /// now and then, and keeps house. One loop, so that an idle worker wakes up little.
+    /// Everything that is done by the clock: stores the cursor twice a second while batches are done, looks at the
+    /// capture now and then, and keeps house. One loop, so that an idle worker wakes up little.
     func keepUp() async throws -> Never {
-        var stored: Ledger.Entry?
+        var schedule = LedgerSchedule()
         var examined: ContinuousClock.Instant?
         var tidied = ContinuousClock.now
         var counted = ContinuousClock.now
         while true {
+            // Before the cursor, so that what is done in between counts the next time.
+            let progress = window.progress
             let entry = entry()
-            let hasChanged = entry != stored
-            if hasChanged {
+            let isDue = schedule.isDue(entry, progress: progress, at: .now)
+            if isDue {
                 try await parts.ledger.store(entry)
-                stored = entry
+                schedule.stored(entry, progress: progress, at: .now)
             }
             if examined.map({ .now - $0 >= settings.captureCheckInterval }) ?? true || takeExaminationIsDue() {
                 try await examineCapture()
@@ -36,7 +38,7 @@ extension Serving {
                 }
                 try await housekeeping.leadership.confirm()
             }
-            try await Task.sleep(for: hasChanged ? .milliseconds(500) : .seconds(1))
+            try await Task.sleep(for: isDue ? .milliseconds(500) : .seconds(1))
         }
     }
 
@@ -67,7 +69,7 @@ extension Serving {
         state.rewarms = rewarms == RewarmStatistics() ? nil : rewarms
         state.index = served.sweeper.indexStatus?.summary
         return Ledger.Entry(
-            cursor: window.acknowledged.snapshot, cluster: start.cluster, server: server, state: state.json)
+            cursor: window.acknowledged.snapshot, cluster: start.cluster, server: server, state: state)
     }
 
     /// A record told that its capture had failed, or is one that the planner did not know.

@@ -134,7 +134,7 @@ struct Session: Sendable {
         target.logger.notice(
             "Serving",
             metadata: [
-                "target": "\(target.name)", "rules": "\(rules.count)", "wake": "\(wake)",
+                "target": "\(target.name)", "rules": "\(rules.count)", "wake": "\(wake.rawValue)",
                 "capture": faults == 0 ? "up to date" : "degraded: \(faults)", "postgres": "\(version ?? "")",
                 "redis": "\(target.monitor.serverName ?? "not reached yet")",
             ])
@@ -162,7 +162,7 @@ struct Session: Sendable {
             cursor = try await ledger.beginAnew(
                 Planning.newestCaptures(generation.rules, capture.manifests), cluster: cluster)
         }
-        let state = isOther ? WorkerState() : WorkerState.decode(stored?.state ?? "{}")
+        let state = (isOther ? nil : stored?.state) ?? WorkerState()
         // Install comes before the worker that knows the new rules, so another passed what only they care about.
         let version = generation.rules.version
         let hasNewRules = state.rules.map { $0 != version } ?? false

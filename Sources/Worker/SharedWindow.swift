@@ -21,6 +21,8 @@ final class SharedWindow: Sendable {
     /// The low-water mark.
     var acknowledged: ReadPosition { state.withLock { $0.window.acknowledged } }
 
+    var progress: Int { state.withLock { $0.window.progress } }
+
     var isFull: Bool { state.withLock { $0.window.isFull } }
 
     var isClosed: Bool { state.withLock { $0.isClosed } }

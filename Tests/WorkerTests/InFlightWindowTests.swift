@@ -18,6 +18,7 @@ import Testing
         var batches: [Batch] = []
 
         var acknowledged: ReadPosition { batches.prefix(while: \.isFinished).last?.position ?? start }
+        var done: Int { batches.prefix(while: \.isFinished).count }
         var inFlight: ArraySlice<Batch> { batches.drop(while: \.isFinished) }
     }
 
@@ -38,6 +39,8 @@ import Testing
         var tickets: [(ticket: InFlightWindow.Ticket, index: Int)] = []
         var outdated: [InFlightWindow.Ticket] = []
         for _ in 0..<60 {
+            let (progress, done) = (window.progress, model.done)
+            var isReset = false
             switch Int.random(in: 0..<10, using: &random) {
             case 0...3:
                 let batch = Model.Batch(position: next(), weight: .random(in: 0...12, using: &random))
@@ -75,11 +78,13 @@ import Testing
                     continue
                 }
                 model = Model(start: next())
+                isReset = true
                 window.reset(to: model.start)
                 outdated += tickets.map(\.ticket)
                 tickets = []
             }
             #expect(window.acknowledged == model.acknowledged)
+            #expect(window.progress - progress == (isReset ? 1 : max(0, model.done - done)))
             #expect(window.isEmpty == model.inFlight.isEmpty)
             #expect(window.isFull == (model.batches.reduce(0) { $0 + $1.weight } >= limit))
         }

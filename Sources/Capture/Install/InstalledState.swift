@@ -64,8 +64,8 @@ struct InstalledState: Sendable {
             """, doing: doing)
         for row in functions {
             guard let name = row.text(0), let source = row.text(1), let config = row.text(2) else { continue }
-            let settings = TextSetting.allCases.filter { config.contains("\($0.rawValue)=") }.sorted()
-            guard config.contains("search_path=\(TriggerFunction.searchPath)") else { continue }
+            let settings = TextSetting.allCases.filter { config.holds("\($0.rawValue)=") }.sorted()
+            guard config.holds("search_path=\(TriggerFunction.searchPath)") else { continue }
             state.functions[name] = TriggerFunction(name: name, source: source, settings: settings)
         }
         let triggers = try await connection.query(

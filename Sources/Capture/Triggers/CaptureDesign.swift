@@ -54,7 +54,7 @@ struct CaptureDesign: Sendable {
             let triggers = state.triggers.filter { $0.name == event.triggerName && tables.contains($0.table) }
             let texts = [conditions.mask(operation)] + operation.images.map { writer(capture: 0).image($0.rawValue) }
             return Set(triggers.map(\.function)).compactMap { state.functions[$0] }.allSatisfy { function in
-                Set(pinnedSettings).isSubset(of: function.settings) && texts.allSatisfy(function.source.contains)
+                Set(pinnedSettings).isSubset(of: function.settings) && texts.allSatisfy(function.source.holds)
             }
         }
     }

@@ -35,7 +35,7 @@ struct TriggerFunction: Equatable, Sendable {
     /// A dollar quote that the source does not contain.
     private var quote: String {
         var tag = "unstale"
-        while source.contains("$\(tag)$") { tag += "_" }
+        while source.holds("$\(tag)$") { tag += "_" }
         return "$\(tag)$"
     }
 }

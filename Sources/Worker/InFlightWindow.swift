@@ -17,7 +17,8 @@ struct InFlightWindow: Sendable {
 
     /// Everything up to here is done: the low-water mark, which the cursor stores.
     private(set) var acknowledged: ReadPosition
-    /// Grows with every batch that is acknowledged, and when the window begins anew.
+    /// Grows with every batch that is acknowledged, and when the window begins anew; not with what a read without
+    /// records passes, for behind that there is nothing to serve.
     private(set) var progress = 0
     private let limit: Int
     private var entries: Deque<Entry> = []

@@ -4,7 +4,7 @@
 /// would have a reason to write for ever.
 struct LedgerSchedule: Sendable {
     /// How long a cursor may wait that tells nothing but which transactions have ended. `unstale status` shows when the
-    /// row was stored last, so this is also how old that gets.
+    /// row was stored last, so this is also about how old that gets.
     static let rest = Duration.seconds(10)
 
     private var last: (entry: Ledger.Entry, progress: Int, at: ContinuousClock.Instant)?

@@ -21,6 +21,7 @@ final class SharedWindow: Sendable {
     /// The low-water mark.
     var acknowledged: ReadPosition { state.withLock { $0.window.acknowledged } }
 
+    /// Grows with every batch that is acknowledged.
     var progress: Int { state.withLock { $0.window.progress } }
 
     var isFull: Bool { state.withLock { $0.window.isFull } }

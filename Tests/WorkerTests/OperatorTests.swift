@@ -12,24 +12,15 @@ import Testing
 @Suite struct OperatorTests {
     /// Lends a worker in this process, which leads.
     private func withWorker(
-        of site: Site, rules: String? = nil, _ body: (Worker) async throws -> Void
+        of site: Site, _ body: (Worker) async throws -> Void
     ) async throws {
-        var settings = WorkerSettings(postgres: PostgresSettings(connection: site.database))
-        settings.recentChanges = 300
-        settings.captureCheckInterval = .milliseconds(200)
         let target = try TargetSettings(url: RedisURL(site.redis), retry: RetryPolicy(attempts: 2))
-        let worker = try Worker(
-            rules: RuleSet.load([site.rules]).rules, settings: settings, targets: [target],
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        try await withThrowingTaskGroup { group in
-            group.addTask { try await worker.run() }
-            try await eventually("it leads") { worker.status.state == .leading }
-            try await body(worker)
-            group.cancelAll()
-            while case .failure(let error)? = await group.nextResult() {
-                guard error is CancellationError else { throw error }
-            }
-        }
+        try await site.withWorkerInside(
+            [target],
+            change: { settings in
+                settings.recentChanges = 300
+                settings.captureCheckInterval = .milliseconds(200)
+            }, body)
     }
 
     @Test func figures() async throws {

@@ -17,24 +17,15 @@ import Testing
     private func withWorker(
         of site: Site, _ targets: TwoTargets, resync: TargetSettings.Resync, _ body: (Worker) async throws -> Void
     ) async throws {
-        var settings = WorkerSettings(postgres: PostgresSettings(connection: site.database))
-        settings.reclaimInterval = .milliseconds(200)
-        settings.outboxLimit = 1
-        let worker = try Worker(
-            rules: RuleSet.load([site.rules]).rules, settings: settings,
-            targets: [
-                TargetSettings(name: "a", url: targets.serverA.url(), resync: resync),
-                TargetSettings(name: "b", url: targets.serverB.url(), resync: resync),
-            ], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        try await withThrowingTaskGroup { group in
-            group.addTask { try await worker.run() }
-            try await eventually("it leads") { worker.status.state == .leading }
-            try await body(worker)
-            group.cancelAll()
-            while case .failure(let error)? = await group.nextResult() {
-                guard error is CancellationError else { throw error }
-            }
-        }
+        try await site.withWorkerInside(
+            [
+                TargetSettings(name: "a", url: try targets.serverA.url(), resync: resync),
+                TargetSettings(name: "b", url: try targets.serverB.url(), resync: resync),
+            ],
+            change: { settings in
+                settings.reclaimInterval = .milliseconds(200)
+                settings.outboxLimit = 1
+            }, body)
     }
 
     /// Changes users 1 to 10 while `b` stands still, until it needs a resync and the outbox is empty.
@@ -173,17 +164,11 @@ import Testing
     @Test func lastChanges() async throws {
         let rules = Users.rules + "\n    targets: [b]\n  - {name: all, table: users, delete: {keys: [\"x:{id}\"]}}"
         try await Site.withTwoTargets(rules: rules) { site, targets in
-            var settings = WorkerSettings(postgres: PostgresSettings(connection: site.database))
-            settings.recentChanges = 10
-            let worker = try Worker(
-                rules: RuleSet.load([site.rules]).rules, settings: settings,
-                targets: [
-                    TargetSettings(name: "a", url: targets.serverA.url()),
-                    TargetSettings(name: "b", url: targets.serverB.url()),
-                ], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            try await withThrowingTaskGroup { group in
-                group.addTask { try await worker.run() }
-                try await eventually("it leads") { worker.status.state == .leading }
+            let both = try [
+                TargetSettings(name: "a", url: targets.serverA.url()),
+                TargetSettings(name: "b", url: targets.serverB.url()),
+            ]
+            try await site.withWorkerInside(both, change: { $0.recentChanges = 10 }) { worker in
                 try await site.change(1...1)
                 try await eventually("both are done") { worker.changes.all.count { $0.state == .done } == 2 }
                 let changes = worker.changes.all.sorted { $0.target < $1.target }
@@ -191,8 +176,6 @@ import Testing
                 #expect(changes.map { $0.rules.map(\.rule) } == [["all"], ["user", "all"]])
                 #expect(worker.status.targets.map { $0.rules.map(\.name) } == [["all"], ["user", "all"]])
                 #expect(worker.status.rules.count == 2)
-                group.cancelAll()
-                _ = await group.nextResult()
             }
         }
     }

@@ -89,7 +89,8 @@ extension Serving {
         _ plan: Plan, _ planner: Planner, _ ticket: InFlightWindow.Ticket,
         whenServed: @escaping @Sendable ([FailedAction]) -> Void
     ) async throws {
-        let repeats = plan.repeats.values.reduce(0) { $0 + $1.count }
+        // What waits to be repeated is in memory and nothing else, so a tenth of it counts: others aren't held up by it.
+        let repeats = (plan.repeats.values.reduce(0) { $0 + $1.count } + 9) / 10
         // How many entries wait for their loads is bounded elsewhere, so a batch that has some, or whose lookups may
         // bring some, weighs little; but how many batches wait for the same entry is bounded here.
         let loads = plan.rewarms.isEmpty && plan.lookups.isEmpty ? 0 : 10
@@ -98,7 +99,11 @@ extension Serving {
         window.weigh(ticket, plan.keys.count + plan.lookups.count + plan.rewarms.count + left)
         served.board.delivers()
         let failures = try await parts.deliverer.deliver(
-            plan, planner: planner, onDeleted: { self.window.weigh(ticket, left) }, onServed: whenServed)
+            plan, planner: planner, onDeleted: { self.window.weigh(ticket, left) },
+            onServed: { failures in
+                self.window.weigh(ticket, repeats)
+                whenServed(failures)
+            })
         // What failed on its own account is in Postgres before the batch counts as done.
         try await park(failures)
         window.finish(ticket)

@@ -98,6 +98,9 @@ import Testing
         ),
         Mistake(
             "table: t\nrepeat_after: [1m, 60s]", "r.yaml:5:24: error: '60s' stands twice in 'repeat_after'"),
+        Mistake(
+            "table: t\nrepeat_after: [1m, 61s]",
+            "r.yaml:5:24: error: '61s' is too long: an item of 'repeat_after' is at most 60s"),
         Mistake("table: t\nfence: yes", "r.yaml:5:12: error: 'fence' must be true or false, not 'yes'"),
         Mistake(
             "table: t\nbump: ['{a}']",

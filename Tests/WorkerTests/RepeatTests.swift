@@ -12,6 +12,20 @@ import Testing
             repeat_after: [1s, 2s]
         """
 
+    /// Many keys that wait to be deleted once more keep nobody else's waiting.
+    @Test func othersAreServedMeanwhile() async throws {
+        let rules = Users.rules + "\n    repeat_after: [60s]"
+        try await Site.with(rules: rules, schema: Users.schema) { site, _ in
+            try await site.cacheUsers()
+            try await site.withWorkerInside(change: { $0.inFlightLimit = 100 }) { _ in
+                try await site.connect().sql("UPDATE users SET name = 'x' WHERE id::int <= 150")
+                try await site.waitUntilGone(1...150)
+                try await site.change(180...180)
+                try await site.waitUntilGone([180])
+            }
+        }
+    }
+
     @Test(arguments: [false, true]) func lateReader(isKilled: Bool) async throws {
         try await Site.with(rules: Self.rules, schema: Users.schema) { site, _ in
             var worker = try site.startWorker()

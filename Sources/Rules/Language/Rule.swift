@@ -33,6 +33,9 @@ public struct Rule: Sendable {
 }
 
 extension Rule {
+    /// What is to be repeated waits in memory, and the cursor with it; no reader takes so long to fill an entry.
+    static let longestRepeat = Duration.seconds(60)
+
     /// Whether it is about the keys of this target.
     public func concerns(target name: String) -> Bool { targets.isEmpty || targets.contains { $0.value == name } }
 

@@ -31,7 +31,7 @@ extension RulesFileParser {
             bump: fields["bump"].map { templates(of: $0, as: .anyKey) } ?? [],
             publish: fields["publish"].flatMap { publication($0) },
             fence: fields["fence"].flatMap { boolean($0) } ?? false,
-            repeatAfter: fields["repeat_after"].map { durations(of: $0) } ?? [],
+            repeatAfter: fields["repeat_after"].map { durations(of: $0, upTo: Rule.longestRepeat) } ?? [],
             targets: fields["targets"].map { targets($0) } ?? [],
             location: fields.location)
         checkSides(of: rule)

@@ -65,10 +65,16 @@ extension RulesFileParser {
         return Duration(ruleText: text) ?? wrongType(field, "a time such as 250ms, 5s, 5m, 1h or 1d")
     }
 
-    mutating func durations(of field: YAMLField) -> [Duration] {
+    /// A list of times, none of them twice.
+    mutating func durations(of field: YAMLField, upTo limit: Duration) -> [Duration] {
         var durations: [Duration] = []
         for item in items(of: field) {
             guard let duration = duration(item) else { continue }
+            if duration > limit {
+                fail(
+                    item.location,
+                    "\(item.value.kind) is too long: an item of \(field.label) is at most \(limit.components.seconds)s")
+            }
             if durations.contains(duration) {
                 fail(item.location, "\(item.value.kind) stands twice in \(field.label)")
             }

@@ -4,7 +4,8 @@ extension [Rule] {
     /// A text that is another one whenever the rules ask for something else, wherever they stand in their files.
     var version: String {
         let texts = map { rule in
-            let templates = rule.delete.keys + rule.delete.patterns + rule.rewarm.map(\.key)
+            // A key that becomes a pattern asks for something else though its text stays.
+            let templates = [rule.delete.keys, rule.delete.patterns, rule.rewarm.map(\.key)].map { $0.map(\.source) }
             let others =
                 [rule.delete.tags, rule.expire?.keys ?? [], rule.bump]
                 + [rule.publish?.channel, rule.publish?.message].map { $0.map { [$0] } ?? [] }
@@ -15,7 +16,7 @@ extension [Rule] {
             let condition = rule.condition
             return "\(rule.name.value) \(rule.table.value) \(condition.operations.map(\.rawValue)) "
                 + "\(condition.columns) \(condition.predicate ?? "") \(queries) "
-                + "\(templates.map(\.source)) \(rule.repeatAfter)"
+                + "\(templates) \(rule.repeatAfter)"
                 + (actions.allSatisfy(\.isEmpty) ? "" : " \(actions) \(rule.expire?.after ?? .zero)")
         }
         // FNV-1a (Fowler, Noll, Vo), for Swift's own hashes differ from process to process.

@@ -112,7 +112,8 @@ import Testing
     /// Rules that ask for something else are served for the whole window.
     @Test func otherRulesAreAnotherVersion() throws {
         let rules = [
-            "delete: {tags: ['t:{id}']}", "delete: {tags: ['u:{id}']}", "expire: {keys: ['e:{id}'], in: 1s}",
+            "delete: {tags: ['t:{id}']}", "delete: {tags: ['u:{id}']}", "delete: {keys: ['k:{id}?*']}",
+            "delete: {patterns: ['k:{id}?*']}", "expire: {keys: ['e:{id}'], in: 1s}",
             "expire: {keys: ['e:{id}'], in: 2s}", "bump: [g]", "publish: {channel: c}", "publish: {channel: d}",
             "publish: {channel: c, message: m}", "where: new.a > 1\n    bump: [g]", "where: new.a > 2\n    bump: [g]",
             "columns: [a]\n    bump: [g]", "columns: [b]\n    bump: [g]", "on: [insert]\n    bump: [g]",

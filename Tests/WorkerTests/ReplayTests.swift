@@ -61,6 +61,25 @@ import Testing
         }
     }
 
+    /// All rows that counted as changed do so again, for those for whom they did.
+    @Test func wholeTableAgain() async throws {
+        try await withServedChanges { site, _ in
+            try await site.unstale(["replay", "--table", "users", "--rule", "name"])
+            try await site.wait(for: "name:y", toBe: nil)
+            try await site.waitUntilServed()
+            for _ in 1...2 {
+                try await site.cache().set("name:y", "user:1", "user:200")
+                #expect(
+                    try await site.unstale(["replay", "--since", "10m", "--rule", "user"]) == "replayed: 5 records\n")
+                try await site.waitUntilGone([1])
+                #expect(try await site.unstale(["replay", "--since", "10m"]) == "replayed: 6 records\n")
+                try await site.wait(for: "name:y", toBe: nil)
+                try await site.waitUntilServed()
+                #expect(try await site.cache().has("user:200"))
+            }
+        }
+    }
+
     @Test func untilThen() async throws {
         try await withServedChanges { site, _ in
             try await site.connect().sql("UPDATE unstale.outbox SET at = at - interval '5 minutes' WHERE capture = 1")

@@ -55,6 +55,13 @@ public struct Replay: Sendable {
                 WHERE o.at >= now() - make_interval(secs => $2::float8) AND o.capture = ANY ($3::text[]::int[])
                     -- What was replayed is there already.
                     AND (o.op = 'a' OR o.detail IS NULL)
+                UNION ALL
+                -- But for what was written for itself: all rows counted as changed, each time for the same reason. It is
+                -- for whom it was then, as far as that is for whom it is now.
+                SELECT DISTINCT o.capture, o.op, o.rules, NULL::text[], NULL::text[], (s.scope || $1::jsonb)::text
+                FROM unstale.outbox AS o, LATERAL (SELECT CASE WHEN o.op = 't' THEN o.detail::jsonb END) AS s(scope)
+                WHERE o.at >= now() - make_interval(secs => $2::float8) AND o.capture = ANY ($3::text[]::int[])
+                    AND s.scope || $1::jsonb = $1::jsonb || s.scope
                 RETURNING 1),
             rung AS (SELECT pg_notify('unstale', ''))
             SELECT (SELECT count(*) FROM written) FROM rung

@@ -34,7 +34,10 @@ import Testing
     }
 
     /// Where there is no capture, all that need one say how to get it.
-    @Test(arguments: [["status"], ["explain", "--sql", "SELECT 1"], ["check"]])
+    @Test(arguments: [
+        ["status"], ["explain", "--sql", "SELECT 1"], ["check"], ["replay", "--since", "1m"], ["replay", "--all"],
+        ["targets", "forget", "x"],
+    ])
     func noCapture(arguments: [String]) async throws {
         try await Shop.with { shop in
             let program = try Program(arguments, environment: shop.environment)

@@ -90,11 +90,5 @@ struct DeadLettersCommand: AsyncParsableCommand {
 }
 
 private func open(_ options: SettingsOptions) async throws -> DeadLetters {
-    let connection = try await PostgresConnection.connect(try Settings(options).postgres())
-    let rows = try await connection.query(
-        "SELECT to_regclass('unstale.dead_letters') IS NOT NULL", doing: "reading dead letters")
-    guard rows.first?.bool(0) == true else {
-        throw Failure(.badSettings, "there is no capture in this database: run 'unstale install' first")
-    }
-    return DeadLetters(connection: connection)
+    DeadLetters(connection: try await Settings(options).connectToCapture())
 }

@@ -49,7 +49,7 @@ struct ReplayCommand: AsyncParsableCommand {
         let table = try table.map { name throws(Failure) in try self.table(name, rules) }
         let names = rules.rules.map(\.name.value)
         if let rule, !names.contains(rule) { throw Failure(.badSettings, unknown("rule", rule, among: names)) }
-        let connection = try await PostgresConnection.connect(settings.postgres())
+        let connection = try await settings.connectToCapture()
         if let target {
             let served = try await connection.query("SELECT name FROM unstale.targets", doing: "reading the targets")
             // One that was never served needs no replay, and one that is configured no more gets none.

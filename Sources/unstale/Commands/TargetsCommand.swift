@@ -24,7 +24,7 @@ struct TargetsCommand: AsyncParsableCommand {
                 throw Failure(
                     .badSettings, "the target '\(escaped(name))' is configured: take it out of the settings first")
             }
-            let connection = try await PostgresConnection.connect(settings.postgres())
+            let connection = try await settings.connectToCapture()
             let rows = try await connection.query(
                 """
                 WITH letters AS (DELETE FROM unstale.dead_letters WHERE target = $1 RETURNING 1),

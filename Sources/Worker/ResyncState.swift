@@ -1,3 +1,5 @@
+import Capture
+
 /// Whether the outbox has all that a target needs, and what is done where it hasn't. A value.
 struct ResyncState: Equatable, Sendable {
     enum Phase: Equatable, Sendable {
@@ -12,6 +14,8 @@ struct ResyncState: Equatable, Sendable {
     private(set) var phase = Phase.none
     /// How often the outbox was found to lack something.
     private(set) var declarations = 0
+    /// How far the target had been served when the window was last replayed.
+    private var reached: Snapshot?
     /// Whether nobody has to order it.
     private let isAutomatic: Bool
 
@@ -22,6 +26,18 @@ struct ResyncState: Equatable, Sendable {
 
     /// Whether that may begin, as far as people are concerned.
     var isDue: Bool { phase == .ordered || phase == .needed && isAutomatic }
+
+    /// A replay of the window begins. What is read again for it was served before, so where it is gone from the outbox
+    /// nothing is amiss.
+    mutating func replays(from cursor: Snapshot) {
+        if reached?.isBehind(cursor) ?? true { reached = cursor }
+    }
+
+    /// What the target needs begins here, when its cursor is there.
+    func need(at cursor: Snapshot) -> Snapshot {
+        guard let reached, cursor.isBehind(reached) else { return cursor }
+        return reached
+    }
 
     /// The outbox no longer keeps what the target needs.
     mutating func declare() {

@@ -45,6 +45,13 @@ struct ServedTarget: Sendable {
     /// Whether what is delivered now arrives.
     var isUsable: Bool { target.state == .connected && !target.isHeld }
 
+    /// Another worker leads: what this one last knew is the other's to tell by now.
+    func forgetSession() {
+        board.forgetSession()
+        freshness.reset()
+        resync.reset()
+    }
+
     /// From now on those of these rules are served that concern it.
     func replace(with rules: [Rule]) { self.rules.replace(with: Self.own(rules, name)) }
 

@@ -17,6 +17,7 @@ extension Serving {
         served.resync.update { $0.begin() }
         let here = ReadPosition(try await parts.ledger.beginAnew(planning.newestCaptures(), cluster: start.cluster))
         window.reset(to: here)
+        upkeep.withLock { $0.begins(at: here.snapshot) }
         served.freshness.reset()
         logger.notice("A resync begins: counting all rows as changed")
         return here

@@ -15,6 +15,7 @@ extension Serving {
         while true {
             // Before the cursor, so that what is done in between counts the next time.
             let progress = window.progress
+            noteServed()
             let entry = entry()
             let isDue = schedule.isDue(entry, progress: progress, at: .now)
             if isDue {
@@ -33,13 +34,26 @@ extension Serving {
             try await keepUpResync()
             if let housekeeping = parts.housekeeping {
                 if .now - tidied >= settings.reclaimInterval {
-                    try await housekeeping.tidy(parts.ledger.connection)
+                    try await tidy(housekeeping)
                     tidied = .now
                 }
                 try await housekeeping.leadership.confirm()
             }
             try await Task.sleep(for: isDue ? .milliseconds(500) : .seconds(1))
         }
+    }
+
+    /// By the server's clock, which all who may lead have in common.
+    private func noteServed() {
+        guard let now = served.freshness.now else { return }
+        let cursor = window.acknowledged.snapshot
+        upkeep.withLock { $0.served(cursor, at: now) }
+    }
+
+    private func tidy(_ housekeeping: Housekeeping) async throws {
+        guard let now = served.freshness.now else { return }
+        let window = upkeep.withLock { $0.replayWindow }
+        try await housekeeping.tidy(parts.ledger.connection, at: now, window: window)
     }
 
     /// What others than us would have to be asked for: records that wait in the outbox, and parked actions.

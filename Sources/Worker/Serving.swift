@@ -119,8 +119,11 @@ final class Serving: Sendable {
         var floor = start.isReplay ? served.freshness.now : nil
         if start.isReplay { served.board.replays() }
         while !window.isClosed {
+            // Who waits for room is not told of it otherwise.
+            try Task.checkCancellation()
             if let another = anotherServer() {
                 logger.notice("Redis is another one or has restarted: replaying the window")
+                served.resync.update { $0.replays(from: window.acknowledged.snapshot) }
                 position = ReadPosition(.empty)
                 window.reset(to: position)
                 served.board.replays()

@@ -66,7 +66,7 @@ struct Session: Sendable {
         let leadership = Leadership(connection: leader, wake: wake)
         if try await !leadership.tryAcquire() {
             logger.notice("Standing by: another worker leads")
-            for target in worker.targets { target.board.forgetOrder() }
+            for target in worker.targets { target.forgetSession() }
             worker.board.set(.standingBy, reason: "another worker leads")
             try await leadership.acquire()
         }
@@ -162,13 +162,18 @@ struct Session: Sendable {
             cursor = try await ledger.beginAnew(
                 Planning.newestCaptures(generation.rules, capture.manifests), cluster: cluster)
         }
-        let state = (isOther ? nil : stored?.state) ?? WorkerState()
+        var state = stored?.state ?? WorkerState()
+        // An operator's order is about the target, whatever became of the database.
+        if isOther { state = WorkerState(isHeld: state.isHeld) }
         // Install comes before the worker that knows the new rules, so another passed what only they care about.
         let version = generation.rules.version
         let hasNewRules = state.rules.map { $0 != version } ?? false
         if hasNewRules { target.logger.notice("The rules have changed: replaying the window") }
         target.target.hold(target.board.order ?? state.isHeld ?? false)
-        target.resync.update { $0.restore(isOther ? nil : stored?.resync) }
+        target.resync.update { resync in
+            resync.restore(isOther ? nil : stored?.resync)
+            if hasNewRules, let cursor { resync.replays(from: cursor) }
+        }
         return Serving.Start(
             cursor: hasNewRules ? .empty : cursor ?? .empty, cluster: cluster, isReplay: hasNewRules,
             server: stored?.server, state: state, rules: version,

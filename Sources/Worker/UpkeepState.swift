@@ -13,10 +13,15 @@ struct UpkeepState: Sendable {
     /// How long a capture that failed counts as degraded.
     private static let failureMemory = Duration.seconds(300)
     private var confirmedVersions: [String: String]
+    /// How far the target had been served at earlier times.
+    private var history: ServedHistory
+    /// How long records are kept once every target has passed them.
+    private(set) var replayWindow = CaptureSettings().replayWindow
 
     /// What was stored when the session began.
     init(server: String?, state: WorkerState) {
         self.server = server
+        history = state.history ?? ServedHistory()
         problems = state.problems
         confirmedVersions = state.triggerVersions
     }
@@ -28,6 +33,7 @@ struct UpkeepState: Sendable {
     mutating func examined(
         _ capture: CaptureState, at instant: ContinuousClock.Instant
     ) -> (new: [WorkerState.Problem], over: [WorkerState.Problem]) {
+        replayWindow = capture.replayWindow
         failures = failures.filter { instant - $0.value.at < Self.failureMemory }
         let failing = failures.map { table, failure in
             WorkerState.Problem(
@@ -70,11 +76,18 @@ struct UpkeepState: Sendable {
         pending = [:]
     }
 
+    /// The target has been served up to here.
+    mutating func served(_ cursor: Snapshot, at now: ServerTime) { history.note(cursor, at: now, window: replayWindow) }
+
+    /// What was recorded before means nothing to the target any more.
+    mutating func begins(at cursor: Snapshot) { history = ServedHistory(beginningAt: cursor) }
+
     /// What is stored with the cursor.
     func state(pausedReason: String?, worker: String) -> WorkerState {
         // What is yet to be repaired has no version that a session after a crash could take for confirmed.
         let versions = confirmedVersions.merging(pending.mapValues { _ in "" }) { $1 }
         return WorkerState(
-            pausedReason: pausedReason, problems: problems, triggerVersions: versions, worker: worker)
+            pausedReason: pausedReason, problems: problems, triggerVersions: versions,
+            history: history.isEmpty ? nil : history, worker: worker)
     }
 }

@@ -28,6 +28,8 @@ public struct WorkerState: Codable, Hashable, Sendable {
     public var triggerVersions: [String: String] = [:]
     /// Which rules the cursor is about.
     public var rules: String?
+    /// How far the target had been served at earlier times; nil: that is not known.
+    var history: ServedHistory?
     /// What became of entries that were to be re-warmed, since that worker was started; nil: none was.
     public var rewarms: RewarmStatistics?
     /// How the index of the target's keys stands, in words; nil: it has none.

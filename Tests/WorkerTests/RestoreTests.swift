@@ -58,6 +58,23 @@ import Testing
         }
     }
 
+    /// What an operator ordered for the target is not about the database.
+    @Test func isLeftAlone() async throws {
+        try await Site.withUsers { site, _ in
+            try await serveOnce(site)
+            try await site.connect().sql(
+                "UPDATE unstale.targets SET cluster = 'another/00000001/1', state = state || '{\"isHeld\": true}'")
+            try await site.cacheUsers()
+            try await site.withWorkerInside { worker in
+                #expect(worker.status.targets[0].isHeld)
+                try await eventually("all rows wait") { worker.status.targets[0].backlog > 0 }
+                try await site.expectUntouched(1...200)
+                #expect(worker.hold(false))
+                try await site.waitUntilGone(1...200)
+            }
+        }
+    }
+
     private func serveOnce(_ site: Site) async throws {
         try await site.withWorker { _ in
             try await site.change(1...20)

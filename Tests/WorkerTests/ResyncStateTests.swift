@@ -1,3 +1,4 @@
+import Capture
 import TestSupport
 import Testing
 
@@ -32,6 +33,23 @@ import Testing
         state.restore(stored)
         #expect(state.isPending == (stored != nil))
         #expect(state.isDue == (stored == "ordered" || stored == "running"))
+    }
+
+    /// What is read once more was served before, so it is not what the target needs the outbox for.
+    @Test func replaying() throws {
+        let (early, late, later) = (
+            try #require(Snapshot("5:5:")), try #require(Snapshot("8:9:8")), try #require(Snapshot("12:12:"))
+        )
+        var state = ResyncState(isAutomatic: true)
+        #expect(state.need(at: early) == early)
+        state.replays(from: late)
+        #expect(state.need(at: .empty) == late && state.need(at: early) == late)
+        #expect(state.need(at: late) == late && state.need(at: later) == later)
+        // Another replay begins before that one is through.
+        state.replays(from: early)
+        #expect(state.need(at: .empty) == late)
+        state.replays(from: later)
+        #expect(state.need(at: late) == later)
     }
 
     @Test func othersHaveDoneIt() {

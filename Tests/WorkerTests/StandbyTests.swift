@@ -29,13 +29,7 @@ import Testing
             try await site.withWorker { first in
                 try await site.withWorker(isServing: false) { second in
                     try await second.wait(for: "Standing by")
-                    let application = try await site.connect()
-                    try await application.sql(
-                        """
-                        SELECT pg_terminate_backend(pid) FROM pg_locks
-                        WHERE locktype = 'advisory' AND granted AND objid = 2
-                            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                        """)
+                    try await endLeadersSession(site)
                     try await second.waitUntilServing(within: .seconds(5))
                     try await first.wait(for: "Standing by")
                     try await site.change(1...50)
@@ -46,6 +40,40 @@ import Testing
                 try await site.waitUntilGone(51...100)
             }
         }
+    }
+
+    /// Who stands by tells nothing of when it led: that is the other's by now.
+    @Test func forgetsWhatItKnewAsLeader() async throws {
+        try await Site.withUsers { site, redis in
+            try await site.withWorkerInside(change: { $0.captureCheckInterval = .milliseconds(200) }) { first in
+                let application = try await site.connect()
+                try await application.sql("ALTER TABLE users DISABLE TRIGGER unstale_delete")
+                try redis.pause()
+                try await site.change(1...3)
+                try await eventually("a fault and changes in flight") {
+                    let target = first.status.targets[0]
+                    return !first.status.degraded.isEmpty && target.backlog > 0
+                }
+                try await site.withWorker(isServing: false) { second in
+                    try await second.wait(for: "Standing by")
+                    try await endLeadersSession(site)
+                    try await eventually("the other leads") { first.status.state == .standingBy }
+                    let target = first.status.targets[0]
+                    #expect(first.status.degraded.isEmpty && target.backlog == 0 && target.lagSeconds == 0)
+                    try redis.resume()
+                    try await site.waitUntilGone(1...3)
+                }
+            }
+        }
+    }
+
+    private func endLeadersSession(_ site: Site) async throws {
+        try await site.connect().sql(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_locks
+            WHERE locktype = 'advisory' AND granted AND objid = 2
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """)
     }
 
     /// Workers of other databases on the same server don't count.

@@ -15,6 +15,8 @@ public struct CaptureState: Sendable {
     public let triggerVersions: [String: String]
     /// Why not every change is captured as the rules need it; empty: all is well.
     public let problems: [Problem]
+    /// How long records are kept once every target has passed them.
+    public internal(set) var replayWindow = CaptureSettings().replayWindow
     /// The tables without triggers of ours, whose changes somebody else's tell of.
     public internal(set) var listened: [TableName] = []
 
@@ -68,9 +70,11 @@ public struct CaptureState: Sendable {
             versions[table.description] = state.isListened(table) ? "listen" : triggers.joined(separator: ",")
         }
         let manifests = state.captures.map { ($0.id, $0.manifest) }
+        let slot = state.slotSeconds ?? CaptureSettings().slotSeconds
         return CaptureState(
             manifests: Dictionary(manifests) { $1 }, wake: wake, lookups: lookups,
             loaders: loaders, triggerVersions: versions, problems: problems,
+            replayWindow: .seconds(slot * Int64(CaptureSettings.slots - 2)),
             listened: tables.filter(state.isListened))
     }
 

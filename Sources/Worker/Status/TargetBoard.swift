@@ -31,8 +31,14 @@ final class TargetBoard: Sendable {
     /// An operator's word counts more than what was stored before.
     func set(order isHeld: Bool) { state.withLock { $0.order = isHeld } }
 
-    /// What another leader was told since is the newer order.
-    func forgetOrder() { state.withLock { $0.order = nil } }
+    /// Another worker leads, sees to the faults, and may have got a newer order.
+    func forgetSession() {
+        state.withLock { state in
+            state.order = nil
+            state.problems = []
+            state.letters = (0, 0)
+        }
+    }
 
     func read(records count: Int) {
         records.increment(by: count)

@@ -1,0 +1,80 @@
+import Capture
+import TestSupport
+import Testing
+
+@testable import Worker
+
+/// What was served within the replay window is kept for that long, however long before it was written.
+@Suite struct ServedHistoryTests {
+    private static let window = Duration.seconds(900)
+
+    private func cursor(_ number: Int) throws -> Snapshot { try #require(Snapshot("\(number):\(number):")) }
+
+    private func time(_ seconds: Double) -> ServerTime { ServerTime(microseconds: Int64(seconds * 1e6)) }
+
+    /// Against a list of all that was noted.
+    @Test func randomWalks() throws {
+        var random = SeededGenerator()
+        for _ in 0..<50 {
+            var history = ServedHistory()
+            var noted: [(at: Double, number: Int)] = []
+            var now = Double.random(in: 0...1e6, using: &random)
+            for number in 3...200 {
+                now += .random(in: 0...60, using: &random)
+                history.note(try cursor(number), at: time(now), window: Self.window)
+                noted.append((now, number))
+                let found = history.cursor(aWindowBefore: time(now), window: Self.window)
+                // Never one from within the window, and none that is much older than it has to be.
+                let newest = noted.last { $0.at <= now - 900 }
+                let oldest = noted.last { $0.at <= now - 900 - 900 / 8 - 60 }
+                if let found {
+                    let fits = noted.filter { $0.number <= newest?.number ?? 0 && $0.number >= oldest?.number ?? 0 }
+                    #expect(try fits.contains { try cursor($0.number) == found })
+                } else {
+                    #expect(oldest == nil)
+                }
+                #expect(history == WorkerState.decode(WorkerState(history: history).json).history)
+            }
+        }
+    }
+
+    @Test func whoBeginsAnewNeedsNothingFromBefore() throws {
+        var history = ServedHistory(beginningAt: try cursor(7))
+        #expect(history.cursor(aWindowBefore: time(0), window: Self.window) == (try cursor(7)))
+        history.note(try cursor(8), at: time(1), window: Self.window)
+        #expect(history.cursor(aWindowBefore: time(900), window: Self.window) == (try cursor(7)))
+        #expect(history.cursor(aWindowBefore: time(901), window: Self.window) == (try cursor(8)))
+    }
+
+    /// Redis is away until the changes are as old as can be, is served all of them, and comes back without that.
+    @Test func servedLate() async throws {
+        try await Site.withUsers(install: ["--replay-window", "9s"]) { site, redis in
+            try await site.cache().send("SAVE")
+            try await site.withWorkerInside(change: { $0.reclaimInterval = .milliseconds(200) }) { worker in
+                try await site.change(1...1)
+                try await site.waitUntilGone([1])
+                try redis.pause()
+                try await site.change(2...10)
+                let connection = try await site.connect()
+                /// Whether the changes are in the slot that is written to, or in the one that comes so many later.
+                func isSlot(ahead: Int) async throws -> Bool {
+                    try await connection.value(
+                        """
+                        SELECT bool_and(o.tableoid = format('unstale.outbox_%s',
+                            (date_part('epoch', clock_timestamp())::bigint / slot_seconds + \(ahead)) % 5)::regclass)
+                        FROM unstale.outbox AS o, unstale.installation
+                        WHERE id = (SELECT max(id) FROM unstale.outbox)
+                        """) == "t"
+                }
+                try await eventually("their slot is the next to be emptied") { try await isSlot(ahead: 1) }
+                try redis.resume()
+                try await site.waitUntilGone(2...10)
+                try await eventually("its time to be emptied is over") { try await !isSlot(ahead: 1) }
+                try await redis.kill9()
+                try await redis.start()
+                try await site.waitUntilGone(1...10)
+                try await site.expectUntouched(11...200)
+            }
+        }
+    }
+}

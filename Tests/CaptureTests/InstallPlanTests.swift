@@ -103,6 +103,16 @@ import Testing
             ])
     }
 
+    @Test func otherRules() throws {
+        #expect(
+            try plan(installed(Self.o), Self.o.replacing("o:{id}", with: "o:{name}")) == [
+                "record capture 3 of public.orders", "replace function unstale.capture_200_delete for public.orders",
+                "replace function unstale.capture_200_truncate for public.orders",
+                "wait for the writers of public.orders who began by the old functions",
+                "retire capture 2 of public.orders",
+            ])
+    }
+
     @Test func aPartitionMore() throws {
         var more = Self.items
         more.descendants.append(TableName(name: "items_2"))

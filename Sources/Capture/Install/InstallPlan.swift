@@ -49,13 +49,16 @@ struct InstallPlan: Sendable {
                 add("\(verb) function unstale.\(function.name) for \(table)", function.definition)
             }
             let gap = addTriggers(design, state, settings, wanted: &wantedTriggers)
+            // Until those have committed who still write by what was there.
+            let lock = "LOCK TABLE \(design.shape.sqlName) IN SHARE ROW EXCLUSIVE MODE;"
             if wasCaptured && (gap || !installed.isRead(by: state)) {
-                // Not before those have committed who still write by what was there.
                 add(
                     "count every row of \(table) as changed, for it was not fully captured",
-                    "LOCK TABLE \(design.shape.sqlName) IN SHARE ROW EXCLUSIVE MODE;\n"
-                        + "INSERT INTO unstale.outbox (capture, op, rules, detail) VALUES (\(id), 'a', -1, NULL);"
+                    lock + "\nINSERT INTO unstale.outbox (capture, op, rules, detail) VALUES (\(id), 'a', -1, NULL);"
                         + (settings.wake == .notify ? "\nSELECT pg_notify('unstale', '');" : ""))
+            } else if let current, current.id != id, !design.events.isEmpty {
+                // What they leave out may be what the new rules ask for, and nobody would ever tell.
+                add("wait for the writers of \(table) who began by the old functions", lock)
             }
         }
         for trigger in state.triggers where !wantedTriggers.contains(Self.name(trigger.table, trigger.name)) {

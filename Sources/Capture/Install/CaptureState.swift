@@ -136,7 +136,8 @@ public struct CaptureState: Sendable {
         // Somebody else's triggers tell of the changes.
         guard capture.manifest.source == nil else { return [] }
         let table = shape.name
-        var problems: [Problem] = []
+        // Install refuses them, but tables may be attached to others later on.
+        var problems = shape.obstacles.map { Problem(table: table, reason: $0, losesChanges: true) }
         let operations = Set(capture.manifest.conditions.flatMap(\.operations))
         for relation in [table] + shape.descendants {
             for event in TriggerEvent.allCases where event.operation.map(operations.contains) ?? true {

@@ -26,7 +26,9 @@ struct InstallPlan: Sendable {
         for design in designs {
             let table = design.shape.name
             let current = obsolete.first { $0.manifest.table == table }
-            let wasCaptured = current != nil
+            let relations = [table] + design.shape.descendants
+            // A partition may have had a capture of its own, from before it was attached.
+            let wasCaptured = current != nil || state.triggers.contains { relations.contains($0.table) }
             let installed = CaptureDesign(
                 shape: design.shape, manifest: current?.manifest ?? design.manifest, settings: settings)
             let id: Int32

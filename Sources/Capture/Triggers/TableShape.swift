@@ -18,6 +18,16 @@ public struct TableShape: Sendable, Equatable {
         public var hasExactEquality: Bool
     }
 
+    /// A table from which others inherit, or of which they are partitions.
+    public struct Ancestor: Sendable, Equatable {
+        /// The ancestor's name.
+        public var name: TableName
+        /// The one below it: the table that this is the shape of, or one of its descendants.
+        public var member: TableName
+        /// Whether that is a partition of it.
+        public var isPartition: Bool
+    }
+
     /// The table's OID.
     public var oid: UInt32
     /// Its name.
@@ -29,6 +39,8 @@ public struct TableShape: Sendable, Equatable {
     /// Its partitions and children, at every level. A parent's statement trigger misses what is written to
     /// them directly.
     public var descendants: [TableName]
+    /// The topmost ones by way of which it, or a descendant, is written to without a trigger of its own firing.
+    public var ancestors: [Ancestor] = []
 
     func column(_ name: String) -> Column? { columns.first { $0.name == name } }
 }

@@ -199,4 +199,29 @@ import Testing
             try await captured.expect("UPDATE items_north SET id = 4", ["update items 3 -> 4"])
         }
     }
+
+    /// With our triggers on its parent, the application could not write to it.
+    @Test func foreignPartitions() async throws {
+        let tables = "CREATE TABLE items (id int, region text) PARTITION BY LIST (region);"
+        let foreign = """
+            CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER there FOREIGN DATA WRAPPER elsewhere;
+            CREATE FOREIGN TABLE items_far PARTITION OF items FOR VALUES IN ('far') SERVER there;
+            """
+        let reason = "'public.items_far', which is part of 'public.items', is a foreign table: with triggers on "
+        let rules = "- {name: r, table: items, delete: {keys: ['k:{id}']}}"
+        try await TestDatabase.with { database in
+            let captured = try await Captured(database, rules: rules)
+            try await captured.owner.run(tables + foreign)
+            let error = try await failure { try await captured.install() }
+            #expect("\(error)".hasPrefix("rules.yaml:3:22: error: \(reason)"), "\(error)")
+        }
+        try await Captured.with(tables, rules: rules) { (captured) async throws in
+            try await captured.owner.run(foreign)
+            let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
+            #expect(problems.map(\.losesChanges) == [true])
+            #expect(problems.first?.reason.hasPrefix(reason) == true)
+            try await captured.owner.run("DROP FOREIGN TABLE items_far")
+            #expect(try await captured.problems() == [])
+        }
+    }
 }

@@ -95,6 +95,7 @@ public struct Catalog: Sendable {
         }
     }
 
+    /// Puts into a shape which tables are below this one, and above it.
     private func addRelatives(to shape: inout TableShape, doing: String) async throws(PostgresError) {
         let rows = try await connection.query(
             """
@@ -112,19 +113,21 @@ public struct Catalog: Sendable {
                 UNION ALL SELECT relid, member FROM above
                 WHERE relid NOT IN (SELECT inhrelid FROM pg_catalog.pg_inherits)
             )
-            SELECT n.nspname, c.relname, mn.nspname, m.relname, m.relispartition
+            SELECT n.nspname, c.relname, c.relkind, mn.nspname, m.relname, m.relispartition
             FROM relatives r
             JOIN pg_catalog.pg_class c ON c.oid = r.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             LEFT JOIN pg_catalog.pg_class m ON m.oid = r.member
             LEFT JOIN pg_catalog.pg_namespace mn ON mn.oid = m.relnamespace
-            WHERE c.relkind IN ('r', 'p') OR r.member IS NOT NULL ORDER BY 1, 2, 3, 4
+            WHERE c.relkind IN ('r', 'p', 'f') ORDER BY 1, 2, 4, 5
             """, [.integer(shape.oid)], doing: doing)
         for row in rows {
             guard let schema = row.text(0), let name = row.text(1) else { continue }
             let relative = TableName(schema: schema, name: name)
-            if let schema = row.text(2), let name = row.text(3) {
+            if let schema = row.text(3), let name = row.text(4) {
                 let member = TableName(schema: schema, name: name)
-                shape.ancestors.append(.init(name: relative, member: member, isPartition: row.bool(4)))
+                shape.ancestors.append(.init(name: relative, member: member, isPartition: row.bool(5)))
+            } else if row.text(2) == "f" {
+                shape.foreignDescendants.append(relative)
             } else {
                 shape.descendants.append(relative)
             }

@@ -124,6 +124,28 @@ import Testing
             ])
     }
 
+    /// The triggers of a restored database call functions of other names; to make one anew resets when it fires.
+    @Test(arguments: ["A", "O", "D"]) func triggersThatAreMadeAnew(mode: String) throws {
+        var state = try installed(Self.o)
+        for index in state.triggers.indices {
+            state.triggers[index].function += "_restored"
+            state.triggers[index].mode = mode
+        }
+        #expect(
+            try plan(state, Self.o, CaptureSettings(always: true)) == [
+                "create trigger unstale_delete on public.orders",
+                "enable always trigger unstale_delete on public.orders",
+                "create trigger unstale_truncate on public.orders",
+                "enable always trigger unstale_truncate on public.orders",
+                "count every row of public.orders as changed, for it was not fully captured",
+            ])
+        #expect(
+            try plan(state, Self.o) == [
+                "create trigger unstale_delete on public.orders", "create trigger unstale_truncate on public.orders",
+                "count every row of public.orders as changed, for it was not fully captured",
+            ])
+    }
+
     @Test func aFunctionThatSomebodyChanged() throws {
         var state = try installed(Self.o)
         state.functions["capture_200_delete"]?.settings = [.dateStyle]

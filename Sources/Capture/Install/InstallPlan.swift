@@ -142,9 +142,11 @@ struct InstallPlan: Sendable {
                             \(event.referencing) FOR EACH STATEMENT EXECUTE FUNCTION unstale.\(SQL.identifier(function))();
                         """)
                 }
+                // One that was made just now, or made anew, fires as those do that nobody has altered.
+                let present = existing?.function == function ? existing?.mode : nil
                 let mode = settings.always ? "A" : "O"
-                guard (existing?.mode ?? "O") != mode else { continue }
-                if existing?.mode == "D" || existing?.mode == "R" { gap = true }
+                guard (present ?? "O") != mode else { continue }
+                if present == "D" || present == "R" { gap = true }
                 add(
                     "enable \(settings.always ? "always " : "")trigger \(event.triggerName) on \(table)",
                     "ALTER TABLE \(qualified) ENABLE\(settings.always ? " ALWAYS" : "") TRIGGER \(event.triggerName);"

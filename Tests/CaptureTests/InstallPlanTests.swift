@@ -146,6 +146,22 @@ import Testing
             ])
     }
 
+    /// As where the table has taken another's name, and is captured as that one.
+    @Test func functionsOfAnotherCapture() throws {
+        var state = try installed(Self.o)
+        state.captures[0].id = 9
+        #expect(
+            try plan(state, Self.o) == [
+                "replace function unstale.capture_200_delete for public.orders",
+                "replace function unstale.capture_200_truncate for public.orders",
+                "count every row of public.orders as changed, for it was not fully captured",
+            ])
+        state.captures = []
+        #expect(
+            try plan(state, Self.o).contains(
+                "count every row of public.orders as changed, for it was not fully captured"))
+    }
+
     @Test func aFunctionThatSomebodyChanged() throws {
         var state = try installed(Self.o)
         state.functions["capture_200_delete"]?.settings = [.dateStyle]

@@ -136,6 +136,36 @@ import Testing
         }
     }
 
+    @Test func aPartitionThatGoesToAnotherTable() async throws {
+        let tables = """
+            CREATE TABLE items (id int, region text) PARTITION BY LIST (region);
+            CREATE TABLE items_north PARTITION OF items FOR VALUES IN ('north');
+            CREATE TABLE spares (id int, region text) PARTITION BY LIST (region);
+            """
+        let rules = """
+            - {name: i, table: items, delete: {keys: ['i:{id}']}}
+            - {name: s, table: spares, delete: {keys: ['s:{id}']}}
+            """
+        try await Captured.with(tables, rules: rules) { (captured) async throws in
+            try await captured.owner.run(
+                """
+                ALTER TABLE items DETACH PARTITION items_north;
+                ALTER TABLE spares ATTACH PARTITION items_north FOR VALUES IN ('north')
+                """)
+            try await captured.expect("INSERT INTO items_north VALUES (1, 'north')", ["insert items 1"])
+            let problems = try await captured.problems()
+            #expect(problems.count == 4)
+            #expect(
+                problems.first == "trigger unstale_insert on public.items_north calls a function of another capture: "
+                    + "run 'unstale install'")
+            try await captured.install()
+            try await captured.expect(
+                "INSERT INTO items_north VALUES (2, 'north')", ["any spares", "insert spares 2"])
+            #expect(try await captured.problems() == [])
+            #expect(try await captured.install() == [])
+        }
+    }
+
     /// What is written by way of a parent fires the parent's triggers and no others, so rules have to name that.
     @Test func rulesAboutAPartition() async throws {
         try await withItems { (captured) async throws in

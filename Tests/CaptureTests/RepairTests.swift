@@ -171,6 +171,31 @@ import Testing
         #expect(try await steps.isEmpty == false)
     }
 
+    /// Tables that swap names have each other's triggers.
+    @Test func tablesThatSwapNames() async throws {
+        let tables = Self.tables + "; CREATE TABLE spares (LIKE items INCLUDING ALL)"
+        let rules = Self.rules + "\n- {name: s, table: spares, columns: [name], delete: {keys: ['s:{id}']}}"
+        try await Captured.with(tables, rules: rules) { (captured) async throws in
+            try await captured.owner.run(
+                """
+                ALTER TABLE items RENAME TO others; ALTER TABLE spares RENAME TO items;
+                ALTER TABLE others RENAME TO spares
+                """)
+            try await captured.expect("INSERT INTO items VALUES (1, 'a')", ["insert spares 1"])
+            let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
+            #expect(problems.map(\.losesChanges) == Array(repeating: true, count: 8))
+            #expect(
+                problems.first?.reason == "trigger unstale_insert on public.items calls a function of another capture: "
+                    + "run 'unstale install'")
+            try await captured.install()
+            try await captured.expect(
+                "INSERT INTO items VALUES (2, 'b')", ["any items", "any spares", "insert items 2"])
+            try await captured.expect("INSERT INTO spares VALUES (3, 'c')", ["insert spares 3"])
+            #expect(try await captured.problems() == [])
+            #expect(try await captured.install() == [])
+        }
+    }
+
     @Test func aTableThatIsGone() async throws {
         try await withItems { (captured) async throws in
             try await captured.owner.run("DROP TABLE items")

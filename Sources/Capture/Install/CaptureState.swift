@@ -144,7 +144,7 @@ public struct CaptureState: Sendable {
                 let trigger = state.triggers.first { $0.table == relation && $0.name == event.triggerName }
                 let what: String? =
                     switch trigger?.mode {
-                    case "O", "A": nil
+                    case "O", "A": isAnothers(trigger, state, capture) ? "calls a function of another capture" : nil
                     case nil: "is missing"
                     default: "is disabled"
                     }
@@ -157,5 +157,17 @@ public struct CaptureState: Sendable {
             }
         }
         return problems
+    }
+
+    /// Whether a trigger's function records for another capture, by that one's rules: tables may have swapped names, or a
+    /// partition has gone from one to the other.
+    private static func isAnothers(
+        _ trigger: InstalledState.Trigger?, _ state: InstalledState, _ capture: InstalledCapture
+    ) -> Bool {
+        guard let trigger, let function = state.functions[trigger.function] else { return false }
+        guard let number = function.capture else { return true }
+        // The captures were read before: what is newer than all of them was installed meanwhile.
+        let newest = state.captures.map(\.id).max() ?? 0
+        return number != capture.id && number <= newest
     }
 }

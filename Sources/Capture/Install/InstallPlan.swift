@@ -50,7 +50,7 @@ struct InstallPlan: Sendable {
                 let verb = state.functions[function.name] == nil ? "create" : "replace"
                 add("\(verb) function unstale.\(function.name) for \(table)", function.definition)
             }
-            let gap = addTriggers(design, state, settings, wanted: &wantedTriggers)
+            let gap = addTriggers(design, state, settings, current: current?.id, wanted: &wantedTriggers)
             // Until those have committed who still write by what was there.
             let lock = "LOCK TABLE \(design.shape.sqlName) IN SHARE ROW EXCLUSIVE MODE;"
             if wasCaptured && (gap || !installed.isRead(by: state)) {
@@ -121,9 +121,9 @@ struct InstallPlan: Sendable {
         }
     }
 
-    /// Returns whether a trigger of a table was missing or did not fire.
+    /// Returns whether a trigger of a table was missing, did not fire, or recorded for another capture than `current`.
     private mutating func addTriggers(
-        _ design: CaptureDesign, _ state: InstalledState, _ settings: CaptureSettings,
+        _ design: CaptureDesign, _ state: InstalledState, _ settings: CaptureSettings, current: Int32?,
         wanted: inout Set<String>
     ) -> Bool {
         var gap = false
@@ -141,6 +141,8 @@ struct InstallPlan: Sendable {
                         CREATE OR REPLACE TRIGGER \(event.triggerName) AFTER \(event.rawValue.uppercased()) ON \(qualified)
                             \(event.referencing) FOR EACH STATEMENT EXECUTE FUNCTION unstale.\(SQL.identifier(function))();
                         """)
+                } else if current == nil || state.functions[function]?.capture != current {
+                    gap = true
                 }
                 // One that was made just now, or made anew, fires as those do that nobody has altered.
                 let present = existing?.function == function ? existing?.mode : nil

@@ -137,7 +137,9 @@ public struct CaptureState: Sendable {
         guard capture.manifest.source == nil else { return [] }
         let table = shape.name
         // Install refuses them, but tables may be attached to others later on.
-        var problems = shape.obstacles.map { Problem(table: table, reason: $0, losesChanges: true) }
+        var problems = shape.obstacles(to: capture.manifest).map { reason in
+            Problem(table: table, reason: reason, losesChanges: true)
+        }
         let operations = Set(capture.manifest.conditions.flatMap(\.operations))
         for relation in [table] + shape.descendants {
             for event in TriggerEvent.allCases where event.operation.map(operations.contains) ?? true {

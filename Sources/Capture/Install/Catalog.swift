@@ -78,7 +78,8 @@ public struct Catalog: Sendable {
                 a.atttypid IN ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype,
                     'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
                     OR a.atttypid IN ('text'::regtype, 'varchar'::regtype)
-                        AND (SELECT c.collisdeterministic FROM pg_catalog.pg_collation c WHERE c.oid = a.attcollation)
+                        AND (SELECT c.collisdeterministic FROM pg_catalog.pg_collation c WHERE c.oid = a.attcollation),
+                a.attgenerated = 'v'
             FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
             """, [.integer(oid)], doing: doing)
@@ -91,7 +92,8 @@ public struct Catalog: Sendable {
                 : Set(TextSetting.allCases)
             return TableShape.Column(
                 name: row.text(0) ?? "", type: row.text(1) ?? "", settings: settings,
-                hasBuiltinEquality: builtin, hasTextCast: row.bool(4), hasExactEquality: row.bool(5))
+                hasBuiltinEquality: builtin, hasTextCast: row.bool(4), hasExactEquality: row.bool(5),
+                isVirtual: row.bool(6))
         }
     }
 

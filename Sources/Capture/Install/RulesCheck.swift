@@ -44,12 +44,9 @@ public struct RulesCheck: Sendable {
     private static func uncapturable(
         _ rules: RuleSet, _ shapes: [TableName: TableShape], _ listen: [ListenChannel]
     ) -> [RulesDiagnostic] {
-        var diagnostics: [RulesDiagnostic] = []
-        for rule in rules.rules where !listen.tell(of: rule.table.value) {
-            guard let shape = shapes[rule.table.value] else { continue }
-            diagnostics += shape.obstacles.map { RulesDiagnostic(rule.table.location, $0) }
+        rules.rules.filter { !listen.tell(of: $0.table.value) }.flatMap { rule in
+            shapes[rule.table.value]?.obstacles(to: rule) ?? []
         }
-        return diagnostics
     }
 
     /// What the server has against each `where`, asked with the names that a trigger function finds.

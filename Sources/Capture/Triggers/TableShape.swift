@@ -16,6 +16,8 @@ public struct TableShape: Sendable, Equatable {
         public var hasTextCast: Bool
         /// Whether two values are equal only if they are the same bytes.
         public var hasExactEquality: Bool
+        /// Whether it is generated when it is read, and so null in transition tables.
+        public var isVirtual = false
     }
 
     /// A table from which others inherit, or of which they are partitions.

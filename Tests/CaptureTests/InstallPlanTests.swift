@@ -21,13 +21,15 @@ import Testing
     }
 
     /// What is installed once the steps for these rules have been taken.
-    private func installed(_ rules: String, _ settings: CaptureSettings = .init()) throws -> InstalledState {
+    private func installed(
+        _ rules: String, _ settings: CaptureSettings = .init(), shapes: [TableShape] = [items, orders]
+    ) throws -> InstalledState {
         let rules = try RuleSet.items(rules)
         var state = InstalledState()
         state.version = Schema.version
         state.wake = settings.wake
         state.slotSeconds = settings.slotSeconds
-        for (number, shape) in [Self.items, Self.orders].enumerated()
+        for (number, shape) in shapes.enumerated()
         where !rules.rules(for: shape.name).isEmpty {
             let id = Int32(number + 1)
             let design = CaptureDesign(shape: shape, rules: rules.rules(for: shape.name), settings: settings)
@@ -122,6 +124,22 @@ import Testing
                 "create trigger unstale_truncate on public.items_2",
                 "count every row of public.items as changed, for it was not fully captured",
             ])
+    }
+
+    /// Many rows are paired by primary key. Not to pair them, where there was none, was right all the same.
+    @Test(arguments: [
+        (["id"], [], 2), (["id"], ["id", "name"], 2), (["id", "name"], ["id"], 2), ([], ["id"], 1), (["id"], ["id"], 0),
+    ])
+    func anotherPrimaryKey(before: [String], now: [String], steps: Int) throws {
+        let rules = "- {name: u, table: orders, on: [update], delete: {keys: ['u:{id}']}}"
+        var (old, new) = (Self.orders, Self.orders)
+        (old.primaryKey, new.primaryKey) = (before, now)
+        let all = [
+            "replace function unstale.capture_200_update for public.orders",
+            "count every row of public.orders as changed, for it was not fully captured",
+        ]
+        #expect(
+            try plan(installed(rules, shapes: [Self.items, old]), rules, shapes: [new]) == Array(all.prefix(steps)))
     }
 
     /// The triggers of a restored database call functions of other names; to make one anew resets when it fires.

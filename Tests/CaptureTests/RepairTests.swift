@@ -109,6 +109,28 @@ import Testing
         }
     }
 
+    /// Many rows are paired by primary key, which is never null; what was one may be.
+    @Test func aPrimaryKeyThatIsGone() async throws {
+        try await withItems { (captured) async throws in
+            try await captured.owner.run(
+                "ALTER TABLE items DROP CONSTRAINT items_pkey; ALTER TABLE items ALTER id DROP NOT NULL")
+            let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
+            #expect(
+                problems.map(\.reason) == [
+                    "the triggers of public.items are not those that its columns need by now: run 'unstale install'"
+                ])
+            #expect(problems.allSatisfy { $0.losesChanges })
+            #expect(
+                try await captured.install().last
+                    == "count every row of public.items as changed, for it was not fully captured")
+            #expect(try await captured.problems() == [])
+            try await captured.expect(
+                "INSERT INTO items VALUES (NULL, 'a'), (NULL, 'b')", ["any items", "insert items null"])
+            try await captured.expect(
+                "UPDATE items SET name = name || '!'", ["delete items null", "insert items null"])
+        }
+    }
+
     /// The triggers of a restored database call functions that are named by another table's number; and what inserts and
     /// deletes record does not depend on a column that only updates are compared by.
     @Test func aColumnOfAnotherTypeThatIsHidden() async throws {

@@ -22,6 +22,15 @@ import Testing
         return try #require(functions.first { $0.name == "capture_100_\(name)" }).definition
     }
 
+    /// What the functions are recognized by.
+    @Test func theNumberOfTheCapture() throws {
+        let rules = "- {name: r, table: items, where: new.id IN (VALUES (1)), delete: {keys: ['i:{id}']}}"
+        let design = CaptureDesign(
+            shape: .example("items", oid: 100), rules: try RuleSet.items(rules).rules, settings: .init())
+        #expect(design.functions(capture: 7).map(\.capture) == [7, 7, 7, 7])
+        #expect(TriggerFunction(name: "f", source: "BEGIN RETURN NULL; END", settings: []).capture == nil)
+    }
+
     @Test func update() throws {
         #expect(
             try function("update") == #"""

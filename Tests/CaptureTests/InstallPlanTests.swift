@@ -21,13 +21,15 @@ import Testing
     }
 
     /// What is installed once the steps for these rules have been taken.
-    private func installed(_ rules: String, _ settings: CaptureSettings = .init()) throws -> InstalledState {
+    private func installed(
+        _ rules: String, _ settings: CaptureSettings = .init(), shapes: [TableShape] = [items, orders]
+    ) throws -> InstalledState {
         let rules = try RuleSet.items(rules)
         var state = InstalledState()
         state.version = Schema.version
         state.wake = settings.wake
         state.slotSeconds = settings.slotSeconds
-        for (number, shape) in [Self.items, Self.orders].enumerated()
+        for (number, shape) in shapes.enumerated()
         where !rules.rules(for: shape.name).isEmpty {
             let id = Int32(number + 1)
             let design = CaptureDesign(shape: shape, rules: rules.rules(for: shape.name), settings: settings)
@@ -103,6 +105,16 @@ import Testing
             ])
     }
 
+    @Test func otherRules() throws {
+        #expect(
+            try plan(installed(Self.o), Self.o.replacing("o:{id}", with: "o:{name}")) == [
+                "record capture 3 of public.orders", "replace function unstale.capture_200_delete for public.orders",
+                "replace function unstale.capture_200_truncate for public.orders",
+                "wait for the writers of public.orders who began by the old functions",
+                "retire capture 2 of public.orders",
+            ])
+    }
+
     @Test func aPartitionMore() throws {
         var more = Self.items
         more.descendants.append(TableName(name: "items_2"))
@@ -112,6 +124,60 @@ import Testing
                 "create trigger unstale_truncate on public.items_2",
                 "count every row of public.items as changed, for it was not fully captured",
             ])
+    }
+
+    /// Many rows are paired by primary key. Not to pair them, where there was none, was right all the same.
+    @Test(arguments: [
+        (["id"], [], 2), (["id"], ["id", "name"], 2), (["id", "name"], ["id"], 2), ([], ["id"], 1), (["id"], ["id"], 0),
+    ])
+    func anotherPrimaryKey(before: [String], now: [String], steps: Int) throws {
+        let rules = "- {name: u, table: orders, on: [update], delete: {keys: ['u:{id}']}}"
+        var (old, new) = (Self.orders, Self.orders)
+        (old.primaryKey, new.primaryKey) = (before, now)
+        let all = [
+            "replace function unstale.capture_200_update for public.orders",
+            "count every row of public.orders as changed, for it was not fully captured",
+        ]
+        #expect(
+            try plan(installed(rules, shapes: [Self.items, old]), rules, shapes: [new]) == Array(all.prefix(steps)))
+    }
+
+    /// The triggers of a restored database call functions of other names; to make one anew resets when it fires.
+    @Test(arguments: ["A", "O", "D"]) func triggersThatAreMadeAnew(mode: String) throws {
+        var state = try installed(Self.o)
+        for index in state.triggers.indices {
+            state.triggers[index].function += "_restored"
+            state.triggers[index].mode = mode
+        }
+        #expect(
+            try plan(state, Self.o, CaptureSettings(always: true)) == [
+                "create trigger unstale_delete on public.orders",
+                "enable always trigger unstale_delete on public.orders",
+                "create trigger unstale_truncate on public.orders",
+                "enable always trigger unstale_truncate on public.orders",
+                "count every row of public.orders as changed, for it was not fully captured",
+            ])
+        #expect(
+            try plan(state, Self.o) == [
+                "create trigger unstale_delete on public.orders", "create trigger unstale_truncate on public.orders",
+                "count every row of public.orders as changed, for it was not fully captured",
+            ])
+    }
+
+    /// As where the table has taken another's name, and is captured as that one.
+    @Test func functionsOfAnotherCapture() throws {
+        var state = try installed(Self.o)
+        state.captures[0].id = 9
+        #expect(
+            try plan(state, Self.o) == [
+                "replace function unstale.capture_200_delete for public.orders",
+                "replace function unstale.capture_200_truncate for public.orders",
+                "count every row of public.orders as changed, for it was not fully captured",
+            ])
+        state.captures = []
+        #expect(
+            try plan(state, Self.o).contains(
+                "count every row of public.orders as changed, for it was not fully captured"))
     }
 
     @Test func aFunctionThatSomebodyChanged() throws {

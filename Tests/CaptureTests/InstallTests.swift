@@ -52,6 +52,7 @@ import Testing
                     "replace function unstale.capture_\(oid)_update for public.items",
                     "replace function unstale.capture_\(oid)_delete for public.items",
                     "replace function unstale.capture_\(oid)_truncate for public.items",
+                    "wait for the writers of public.items who began by the old functions",
                     "retire capture 1 of public.items",
                 ])
             #expect(try await catalog("orders") == before.orders)

@@ -30,6 +30,19 @@ import Testing
         }
     }
 
+    /// Somebody else's triggers may well be on a partition: those for each row fire by way of its parent too.
+    @Test func aPartition() async throws {
+        let tables = """
+            CREATE TABLE items (id int) PARTITION BY LIST (id);
+            CREATE TABLE items_1 PARTITION OF items FOR VALUES IN (1);
+            """
+        let channels = [ListenChannel(name: "c")]
+        let rules = "- {name: i, table: items_1, delete: {keys: ['i:{id}']}}"
+        try await Captured.with(tables, rules: rules, settings: CaptureSettings(listen: channels)) { captured in
+            #expect(try await problems(captured, Listening(channels)) == [])
+        }
+    }
+
     @Test func fromTriggersToNotificationsAndBack() async throws {
         try await Captured.with(Self.tables, rules: Self.rules) { captured in
             let there = CaptureSettings(listen: Self.listen)

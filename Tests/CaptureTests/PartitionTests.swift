@@ -1,3 +1,4 @@
+import Rules
 import TestSupport
 import Testing
 
@@ -132,6 +133,125 @@ import Testing
                         $0.hasPrefix("drop trigger unstale_") && $0.hasSuffix("items_east")
                     })
             try await captured.expect("UPDATE items_east SET name = 'o'", [])
+        }
+    }
+
+    @Test func aPartitionThatGoesToAnotherTable() async throws {
+        let tables = """
+            CREATE TABLE items (id int, region text) PARTITION BY LIST (region);
+            CREATE TABLE items_north PARTITION OF items FOR VALUES IN ('north');
+            CREATE TABLE spares (id int, region text) PARTITION BY LIST (region);
+            """
+        let rules = """
+            - {name: i, table: items, delete: {keys: ['i:{id}']}}
+            - {name: s, table: spares, delete: {keys: ['s:{id}']}}
+            """
+        try await Captured.with(tables, rules: rules) { (captured) async throws in
+            try await captured.owner.run(
+                """
+                ALTER TABLE items DETACH PARTITION items_north;
+                ALTER TABLE spares ATTACH PARTITION items_north FOR VALUES IN ('north')
+                """)
+            try await captured.expect("INSERT INTO items_north VALUES (1, 'north')", ["insert items 1"])
+            let problems = try await captured.problems()
+            #expect(problems.count == 4)
+            #expect(
+                problems.first == "trigger unstale_insert on public.items_north calls a function of another capture: "
+                    + "run 'unstale install'")
+            try await captured.install()
+            try await captured.expect(
+                "INSERT INTO items_north VALUES (2, 'north')", ["any spares", "insert spares 2"])
+            #expect(try await captured.problems() == [])
+            #expect(try await captured.install() == [])
+        }
+    }
+
+    /// What is written by way of a parent fires the parent's triggers and no others, so rules have to name that.
+    @Test func rulesAboutAPartition() async throws {
+        try await withItems { (captured) async throws in
+            for table in ["Items North", "items_south", "items_south_low"] {
+                let rules = try RuleSet.items("- {name: r, table: \(table), delete: {keys: ['k:{id}']}}")
+                let error = try await failure { try await captured.install(rules) }
+                #expect(
+                    "\(error)" == "rules.yaml:3:22: error: 'public.\(table)' is a partition of 'public.items', and its "
+                        + "triggers miss what is written by way of that: name 'public.items', with a 'where' if the "
+                        + "rule is only about some of its rows")
+            }
+        }
+    }
+
+    @Test func rulesAboutAChild() async throws {
+        let tables = """
+            CREATE TABLE items (id int PRIMARY KEY); CREATE TABLE others (id int);
+            CREATE TABLE special () INHERITS (items); CREATE TABLE twice () INHERITS (special, others);
+            """
+        let rules = "- {name: s, table: special, delete: {keys: ['k:{id}']}}"
+        try await TestDatabase.with { database in
+            let captured = try await Captured(database, rules: rules)
+            try await captured.owner.run(tables)
+            let error = try await failure { try await captured.install() }
+            #expect(
+                "\(error)".contains("'public.special' inherits from 'public.items', and its triggers miss"), "\(error)")
+            let parent = try RuleSet.items(rules.replacing("special", with: "items"))
+            let second = try await failure { try await captured.install(parent) }
+            #expect(
+                "\(second)".contains("'public.twice' inherits from 'public.others' as well as 'public.items'"),
+                "\(second)")
+            try await captured.owner.run("ALTER TABLE twice NO INHERIT others")
+            try await captured.install(parent)
+            #expect(try await captured.problems(parent) == [])
+        }
+    }
+
+    /// A table with rules of its own that becomes a partition.
+    @Test func aTableThatIsAttached() async throws {
+        let tables = """
+            CREATE TABLE items (id int, region text) PARTITION BY LIST (region);
+            CREATE TABLE items_north (id int, region text);
+            """
+        let rules = "- {name: r, table: items_north, delete: {keys: ['k:{id}']}}"
+        try await Captured.with(tables, rules: rules) { (captured) async throws in
+            try await captured.expect("INSERT INTO items_north VALUES (1, 'north')", ["insert items_north 1"])
+            try await captured.owner.run("ALTER TABLE items ATTACH PARTITION items_north FOR VALUES IN ('north')")
+            try await captured.expect("UPDATE items SET id = 2", [])
+            let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
+            #expect(problems.map(\.losesChanges) == [true])
+            let reason = "'public.items_north' is a partition of 'public.items', and its triggers miss"
+            #expect(problems.first?.reason.hasPrefix(reason) == true)
+            let parent = try RuleSet.items(rules.replacing("items_north", with: "items"))
+            // What was missed counts.
+            #expect(
+                try await captured.install(parent).contains(
+                    "count every row of public.items as changed, for it was not fully captured"))
+            #expect(try await captured.problems(parent) == [])
+            #expect(try await captured.install(parent) == [])
+            try await captured.expect("UPDATE items SET id = 3", ["any items", "update items 2 -> 3"])
+            try await captured.expect("UPDATE items_north SET id = 4", ["update items 3 -> 4"])
+        }
+    }
+
+    /// With our triggers on its parent, the application could not write to it.
+    @Test func foreignPartitions() async throws {
+        let tables = "CREATE TABLE items (id int, region text) PARTITION BY LIST (region);"
+        let foreign = """
+            CREATE FOREIGN DATA WRAPPER elsewhere; CREATE SERVER there FOREIGN DATA WRAPPER elsewhere;
+            CREATE FOREIGN TABLE items_far PARTITION OF items FOR VALUES IN ('far') SERVER there;
+            """
+        let reason = "'public.items_far', which is part of 'public.items', is a foreign table: with triggers on "
+        let rules = "- {name: r, table: items, delete: {keys: ['k:{id}']}}"
+        try await TestDatabase.with { database in
+            let captured = try await Captured(database, rules: rules)
+            try await captured.owner.run(tables + foreign)
+            let error = try await failure { try await captured.install() }
+            #expect("\(error)".hasPrefix("rules.yaml:3:22: error: \(reason)"), "\(error)")
+        }
+        try await Captured.with(tables, rules: rules) { (captured) async throws in
+            try await captured.owner.run(foreign)
+            let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
+            #expect(problems.map(\.losesChanges) == [true])
+            #expect(problems.first?.reason.hasPrefix(reason) == true)
+            try await captured.owner.run("DROP FOREIGN TABLE items_far")
+            #expect(try await captured.problems() == [])
         }
     }
 }

@@ -16,8 +16,9 @@ import Testing
         - {name: p, table: parts, delete: {keys: ['p:{id}']}}
         """
 
-    @Test func aCopy() async throws {
-        try await Captured.with(Self.tables, rules: Self.rules) { (captured) async throws in
+    @Test(arguments: [false, true]) func aCopy(always: Bool) async throws {
+        let settings = CaptureSettings(always: always)
+        try await Captured.with(Self.tables, rules: Self.rules, settings: settings) { (captured) async throws in
             try await captured.owner.run("INSERT INTO items VALUES (1, 'a'); INSERT INTO parts VALUES (1, 1)")
             let cluster = try await Cluster.read(captured.owner)
             #expect(try await Cluster.read(captured.owner) == cluster)
@@ -28,7 +29,7 @@ import Testing
                         "-c",
                         "set -o pipefail; pg_dump '\(captured.database.url)' | psql -X -q -v ON_ERROR_STOP=1 '\(copy.url)'",
                     ])
-                let restored = try await Captured(copy, rules: Self.rules)
+                let restored = try await Captured(copy, rules: Self.rules, settings: settings)
                 #expect(try await Cluster.read(restored.owner) != cluster)
                 // It captures at once, by the functions that came with it,
                 #expect(try await restored.changes().sorted() == ["insert items 1, a", "insert parts 1"])
@@ -41,6 +42,8 @@ import Testing
                         "count every row of public.items as changed, for it was not fully captured"))
                 #expect(steps.count { $0.hasPrefix("drop function") } == 8)
                 #expect(try await restored.install() == [])
+                let modes = "SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgname LIKE 'unstale%'"
+                #expect(try await restored.owner.lines(modes) == [always ? "A" : "O"])
                 #expect(try await restored.changes().sorted() == ["any items", "any parts"])
                 try await restored.expect("INSERT INTO parts VALUES (3, 1)", ["insert parts 3"])
             }

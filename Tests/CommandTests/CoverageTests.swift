@@ -17,7 +17,7 @@ import Testing
             lookup: select o.number from numbers o where o.id = :order_id
             delete: {keys: ["order:{number}"]}
           - name: event
-            table: events_old
+            table: events
             rewarm: [{key: "event:{id}", sql: "select count(*) from visits where id = :id", ttl: 1h}]
         """
 
@@ -27,9 +27,11 @@ import Testing
         CREATE TABLE nothing (id int);
         CREATE TABLE events (id int) PARTITION BY LIST (id);
         CREATE TABLE events_old PARTITION OF events FOR VALUES IN (1);
-        CREATE TABLE events_new PARTITION OF events FOR VALUES IN (2);
+        CREATE TABLE hits (id int) PARTITION BY LIST (id);
+        CREATE TABLE hits_old PARTITION OF hits FOR VALUES IN (1);
+        CREATE TABLE hits_new PARTITION OF hits FOR VALUES IN (2);
         INSERT INTO carts SELECT FROM generate_series(1, 1200); UPDATE carts SET id = 1; DELETE FROM carts;
-        INSERT INTO events VALUES (1), (2), (2);
+        INSERT INTO events VALUES (1); INSERT INTO hits VALUES (1), (2), (2);
         INSERT INTO "odd\u{1b}[2J" VALUES (1);
         """
 
@@ -63,7 +65,7 @@ import Testing
                         event (/rules.yaml:12:5): event:{id}
                     tables that are written to and that no rule names, with their writes:
                         3,600  public.carts
-                            2  public.events
+                            3  public.hits
                             1  public.odd\\u{1B}[2J
                     tables that lookups or loaders read and that no rule names: a change of theirs makes no key stale
                         2  public.orders  read by line
@@ -220,7 +222,7 @@ import Testing
     private func written(_ shop: Shop) async throws {
         try await eventually("the statistics") {
             try await shop.database.psql(
-                "SELECT n_tup_ins, n_tup_del FROM pg_stat_user_tables WHERE relname IN ('carts', 'events_new') ORDER BY 1"
+                "SELECT n_tup_ins, n_tup_del FROM pg_stat_user_tables WHERE relname IN ('carts', 'hits_new') ORDER BY 1"
             )
                 == "2|0\n1200|1200\n"
         }

@@ -124,15 +124,25 @@ import Testing
                 ALTER DATABASE \(database.name) SET default_transaction_isolation = 'serializable';
                 ALTER DATABASE \(database.name) SET synchronous_commit = off;
                 ALTER DATABASE \(database.name) SET client_encoding = 'LATIN1';
+                ALTER DATABASE \(database.name) SET idle_session_timeout = '1min';
+                ALTER DATABASE \(database.name) SET idle_in_transaction_session_timeout = '1min';
+                DO $$ BEGIN
+                    IF current_setting('transaction_timeout', true) IS NOT NULL THEN
+                        ALTER DATABASE \(database.name) SET transaction_timeout = '1min';
+                    END IF;
+                END $$;
                 """)
             let connection = try await PostgresConnection.connect(PostgresSettings(connection: database.url))
             for (setting, value) in [
                 ("statement_timeout", "0"), ("transaction_isolation", "read committed"),
-                ("synchronous_commit", "on"),
+                ("synchronous_commit", "on"), ("idle_session_timeout", "0"),
+                ("idle_in_transaction_session_timeout", "0"),
                 ("client_encoding", "UTF8"), ("application_name", "unstale"),
             ] {
                 #expect(try await connection.value("SELECT current_setting('\(setting)')") == value)
             }
+            let since17 = try await connection.value("SELECT current_setting('transaction_timeout', true)")
+            #expect(since17 == nil || since17 == "0")
         }
     }
 }

@@ -140,14 +140,17 @@ public struct CaptureState: Sendable {
         // Somebody else's triggers tell of the changes.
         guard capture.manifest.source == nil else { return [] }
         let table = shape.name
-        var problems: [Problem] = []
+        // Install refuses them, but tables may be attached to others later on.
+        var problems = shape.obstacles(to: capture.manifest).map { reason in
+            Problem(table: table, reason: reason, losesChanges: true)
+        }
         let operations = Set(capture.manifest.conditions.flatMap(\.operations))
         for relation in [table] + shape.descendants {
             for event in TriggerEvent.allCases where event.operation.map(operations.contains) ?? true {
                 let trigger = state.triggers.first { $0.table == relation && $0.name == event.triggerName }
                 let what: String? =
                     switch trigger?.mode {
-                    case "O", "A": nil
+                    case "O", "A": isAnothers(trigger, state, capture) ? "calls a function of another capture" : nil
                     case nil: "is missing"
                     default: "is disabled"
                     }
@@ -160,5 +163,17 @@ public struct CaptureState: Sendable {
             }
         }
         return problems
+    }
+
+    /// Whether a trigger's function records for another capture, by that one's rules: tables may have swapped names, or a
+    /// partition has gone from one to the other.
+    private static func isAnothers(
+        _ trigger: InstalledState.Trigger?, _ state: InstalledState, _ capture: InstalledCapture
+    ) -> Bool {
+        guard let trigger, let function = state.functions[trigger.function] else { return false }
+        guard let number = function.capture else { return true }
+        // The captures were read before: what is newer than all of them was installed meanwhile.
+        let newest = state.captures.map(\.id).max() ?? 0
+        return number != capture.id && number <= newest
     }
 }

@@ -43,9 +43,11 @@ public struct Catalog: Sendable {
             """, [.text(table.schema), .text(table.name)], binary: true, doing: doing)
         guard let row = rows.first, let oid = row.binaryInteger(0, as: UInt32.self) else { return nil }
         let primaryKey = row.range(1).map { TextArray(row.buffer, at: $0.lowerBound).strings } ?? []
-        return TableShape(
+        var shape = TableShape(
             oid: oid, name: table, columns: try await columns(of: oid, doing: doing), primaryKey: primaryKey,
-            descendants: try await descendants(of: oid, doing: doing))
+            descendants: [])
+        try await addRelatives(to: &shape, doing: doing)
+        return shape
     }
 
     private func columns(of oid: UInt32, doing: String) async throws(PostgresError) -> [TableShape.Column] {
@@ -76,7 +78,8 @@ public struct Catalog: Sendable {
                 a.atttypid IN ('bool'::regtype, 'int2'::regtype, 'int4'::regtype, 'int8'::regtype,
                     'uuid'::regtype, 'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
                     OR a.atttypid IN ('text'::regtype, 'varchar'::regtype)
-                        AND (SELECT c.collisdeterministic FROM pg_catalog.pg_collation c WHERE c.oid = a.attcollation)
+                        AND (SELECT c.collisdeterministic FROM pg_catalog.pg_collation c WHERE c.oid = a.attcollation),
+                a.attgenerated = 'v'
             FROM pg_catalog.pg_attribute a
             WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
             """, [.integer(oid)], doing: doing)
@@ -89,24 +92,47 @@ public struct Catalog: Sendable {
                 : Set(TextSetting.allCases)
             return TableShape.Column(
                 name: row.text(0) ?? "", type: row.text(1) ?? "", settings: settings,
-                hasBuiltinEquality: builtin, hasTextCast: row.bool(4), hasExactEquality: row.bool(5))
+                hasBuiltinEquality: builtin, hasTextCast: row.bool(4), hasExactEquality: row.bool(5),
+                isVirtual: row.bool(6))
         }
     }
 
-    private func descendants(of oid: UInt32, doing: String) async throws(PostgresError) -> [TableName] {
+    /// Puts into a shape which tables are below this one, and above it.
+    private func addRelatives(to shape: inout TableShape, doing: String) async throws(PostgresError) {
         let rows = try await connection.query(
             """
             WITH RECURSIVE tree(relid) AS (
-                SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = $1::oid
+                SELECT $1::oid
                 UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.relid
+            ), above(relid, member) AS (
+                SELECT i.inhparent, i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhrelid = tree.relid
+                WHERE i.inhparent NOT IN (SELECT relid FROM tree)
+                UNION SELECT i.inhparent, above.member FROM pg_catalog.pg_inherits i JOIN above ON i.inhrelid = above.relid
+            ), relatives(relid, member) AS (
+                -- 1. What is below,
+                SELECT relid, NULL FROM tree WHERE relid <> $1::oid
+                -- 2. and what is above that or the table itself, at the top.
+                UNION ALL SELECT relid, member FROM above
+                WHERE relid NOT IN (SELECT inhrelid FROM pg_catalog.pg_inherits)
             )
-            SELECT n.nspname, c.relname FROM tree
-            JOIN pg_catalog.pg_class c ON c.oid = tree.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p') ORDER BY 1, 2
-            """, [.integer(oid)], doing: doing)
-        return rows.compactMap { row in
-            guard let schema = row.text(0), let name = row.text(1) else { return nil }
-            return TableName(schema: schema, name: name)
+            SELECT n.nspname, c.relname, c.relkind, mn.nspname, m.relname, m.relispartition
+            FROM relatives r
+            JOIN pg_catalog.pg_class c ON c.oid = r.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            LEFT JOIN pg_catalog.pg_class m ON m.oid = r.member
+            LEFT JOIN pg_catalog.pg_namespace mn ON mn.oid = m.relnamespace
+            WHERE c.relkind IN ('r', 'p', 'f') ORDER BY 1, 2, 4, 5
+            """, [.integer(shape.oid)], doing: doing)
+        for row in rows {
+            guard let schema = row.text(0), let name = row.text(1) else { continue }
+            let relative = TableName(schema: schema, name: name)
+            if let schema = row.text(3), let name = row.text(4) {
+                let member = TableName(schema: schema, name: name)
+                shape.ancestors.append(.init(name: relative, member: member, isPartition: row.bool(5)))
+            } else if row.text(2) == "f" {
+                shape.foreignDescendants.append(relative)
+            } else {
+                shape.descendants.append(relative)
+            }
         }
     }
 }

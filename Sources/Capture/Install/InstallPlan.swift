@@ -26,7 +26,9 @@ struct InstallPlan: Sendable {
         for design in designs {
             let table = design.shape.name
             let current = obsolete.first { $0.manifest.table == table }
-            let wasCaptured = current != nil
+            let relations = [table] + design.shape.descendants
+            // A partition may have had a capture of its own, from before it was attached.
+            let wasCaptured = current != nil || state.triggers.contains { relations.contains($0.table) }
             let installed = CaptureDesign(
                 shape: design.shape, manifest: current?.manifest ?? design.manifest, settings: settings)
             let id: Int32
@@ -48,14 +50,17 @@ struct InstallPlan: Sendable {
                 let verb = state.functions[function.name] == nil ? "create" : "replace"
                 add("\(verb) function unstale.\(function.name) for \(table)", function.definition)
             }
-            let gap = addTriggers(design, state, settings, wanted: &wantedTriggers)
+            let gap = addTriggers(design, state, settings, current: current?.id, wanted: &wantedTriggers)
+            // Until those have committed who still write by what was there.
+            let lock = "LOCK TABLE \(design.shape.sqlName) IN SHARE ROW EXCLUSIVE MODE;"
             if wasCaptured && (gap || !installed.isRead(by: state)) {
-                // Not before those have committed who still write by what was there.
                 add(
                     "count every row of \(table) as changed, for it was not fully captured",
-                    "LOCK TABLE \(design.shape.sqlName) IN SHARE ROW EXCLUSIVE MODE;\n"
-                        + "INSERT INTO unstale.outbox (capture, op, rules, detail) VALUES (\(id), 'a', -1, NULL);"
+                    lock + "\nINSERT INTO unstale.outbox (capture, op, rules, detail) VALUES (\(id), 'a', -1, NULL);"
                         + (settings.wake == .notify ? "\nSELECT pg_notify('unstale', '');" : ""))
+            } else if let current, current.id != id, !design.events.isEmpty {
+                // What they leave out may be what the new rules ask for, and nobody would ever tell.
+                add("wait for the writers of \(table) who began by the old functions", lock)
             }
         }
         for trigger in state.triggers where !wantedTriggers.contains(Self.name(trigger.table, trigger.name)) {
@@ -116,9 +121,9 @@ struct InstallPlan: Sendable {
         }
     }
 
-    /// Returns whether a trigger of a table was missing or did not fire.
+    /// Returns whether a trigger of a table was missing, did not fire, or recorded for another capture than `current`.
     private mutating func addTriggers(
-        _ design: CaptureDesign, _ state: InstalledState, _ settings: CaptureSettings,
+        _ design: CaptureDesign, _ state: InstalledState, _ settings: CaptureSettings, current: Int32?,
         wanted: inout Set<String>
     ) -> Bool {
         var gap = false
@@ -136,10 +141,14 @@ struct InstallPlan: Sendable {
                         CREATE OR REPLACE TRIGGER \(event.triggerName) AFTER \(event.rawValue.uppercased()) ON \(qualified)
                             \(event.referencing) FOR EACH STATEMENT EXECUTE FUNCTION unstale.\(SQL.identifier(function))();
                         """)
+                } else if current == nil || state.functions[function]?.capture != current {
+                    gap = true
                 }
+                // One that was made just now, or made anew, fires as those do that nobody has altered.
+                let present = existing?.function == function ? existing?.mode : nil
                 let mode = settings.always ? "A" : "O"
-                guard (existing?.mode ?? "O") != mode else { continue }
-                if existing?.mode == "D" || existing?.mode == "R" { gap = true }
+                guard (present ?? "O") != mode else { continue }
+                if present == "D" || present == "R" { gap = true }
                 add(
                     "enable \(settings.always ? "always " : "")trigger \(event.triggerName) on \(table)",
                     "ALTER TABLE \(qualified) ENABLE\(settings.always ? " ALWAYS" : "") TRIGGER \(event.triggerName);"

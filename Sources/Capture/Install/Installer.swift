@@ -81,7 +81,7 @@ public struct Installer: Sendable {
     private func steps(
         _ rules: RuleSet, _ settings: CaptureSettings, workerRole: String?
     ) async throws -> [InstallPlan.Step] {
-        let check = try await RulesCheck.run(rules, connection)
+        let check = try await RulesCheck.run(rules, listen: settings.listen, connection)
         let state = try await InstalledState.read(connection)
         if let version = state.version, version != Schema.version, Schema.migrations[version] == nil {
             throw PostgresError(

@@ -8,7 +8,11 @@ public struct RulesCheck: Sendable {
 
     /// Reads the tables' shapes and reports every mistake at once; what is wrong with the rules is thrown as
     /// `RulesError`, what is wrong with the server as `PostgresError`.
-    public static func run(_ rules: RuleSet, _ connection: PostgresConnection) async throws -> RulesCheck {
+    ///
+    /// - Parameter listen: The channels that tell of changes in the place of our triggers.
+    public static func run(
+        _ rules: RuleSet, listen: [ListenChannel] = [], _ connection: PostgresConnection
+    ) async throws -> RulesCheck {
         let catalog = Catalog(connection: connection)
         let tables = try await catalog.columns()
         let unknown = rules.validate(against: tables)
@@ -17,7 +21,8 @@ public struct RulesCheck: Sendable {
         for table in Set(rules.rules.map(\.table.value)) {
             shapes[table] = try await catalog.shape(of: table)
         }
-        var diagnostics = try await predicateMistakes(rules, shapes, connection)
+        var diagnostics = uncapturable(rules, shapes, listen)
+        diagnostics += try await predicateMistakes(rules, shapes, connection)
         var lookupColumns: [String: [String]] = [:]
         for rule in rules.rules {
             guard let shape = shapes[rule.table.value] else { continue }
@@ -33,6 +38,15 @@ public struct RulesCheck: Sendable {
         diagnostics += rules.validate(against: tables, lookupColumns: lookupColumns)
         guard diagnostics.isEmpty else { throw RulesError(diagnostics: diagnostics) }
         return RulesCheck(shapes: shapes)
+    }
+
+    /// What triggers could not see of the tables that rules want captured.
+    private static func uncapturable(
+        _ rules: RuleSet, _ shapes: [TableName: TableShape], _ listen: [ListenChannel]
+    ) -> [RulesDiagnostic] {
+        rules.rules.filter { !listen.tell(of: $0.table.value) }.flatMap { rule in
+            shapes[rule.table.value]?.obstacles(to: rule) ?? []
+        }
     }
 
     /// What the server has against each `where`, asked with the names that a trigger function finds.

@@ -44,7 +44,7 @@ struct CaptureDesign: Sendable {
     }
 
     /// Whether the installed triggers read the columns as they are now: another type may be compared and written as text in
-    /// another way. A function that reads a column that is gone fails, and so says that any row may have changed.
+    /// another way, and another primary key pairs other rows. A function that reads a column that is gone fails, and so says that any row may have changed.
     func isRead(by state: InstalledState) -> Bool {
         let tables = Set([shape.name] + shape.descendants)
         return events.allSatisfy { event in
@@ -52,9 +52,11 @@ struct CaptureDesign: Sendable {
             let columns = manifest.columns + (operation == .update ? manifest.conditions.flatMap(\.columns) : [])
             guard columns.allSatisfy({ shape.column($0) != nil }) else { return true }
             let triggers = state.triggers.filter { $0.name == event.triggerName && tables.contains($0.table) }
-            let texts = [conditions.mask(operation)] + operation.images.map { writer(capture: 0).image($0.rawValue) }
+            let writer = writer(capture: 0)
+            let texts = [conditions.mask(operation)] + operation.images.map { writer.image($0.rawValue) }
             return Set(triggers.map(\.function)).compactMap { state.functions[$0] }.allSatisfy { function in
                 Set(pinnedSettings).isSubset(of: function.settings) && texts.allSatisfy(function.source.holds)
+                    && writer.pairsRows(as: function.source)
             }
         }
     }

@@ -166,11 +166,6 @@ struct RecordWriter {
             return distinct(
                 unpaired(.old) + "\n                    UNION ALL\n                    " + unpaired(.new))
         }
-        let key = shape.primaryKey.map { name in
-            let cast = shape.column(name)?.hasBuiltinEquality ?? false ? "" : "::text"
-            let column = SQL.identifier(name)
-            return "old.\(column)\(cast) = new.\(column)\(cast)"
-        }
         // A composite value IS NULL when all in it is, so that would not do for a key.
         let oldExists = "old.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
         let newExists = "new.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
@@ -179,7 +174,7 @@ struct RecordWriter {
                         \(conditions.mask(.update, pairing: .where("\(oldExists) AND \(newExists)"))) AS fired,
                         CASE WHEN \(oldExists) THEN \(image("old")) END AS old_row,
                         CASE WHEN \(newExists) THEN \(image("new")) END AS new_row
-                    FROM old_rows AS old FULL JOIN new_rows AS new ON \(key.joined(separator: " AND "))
+                    \(Self.pairing)\(isOneRow)
             """
         // Images that are equal are stored once.
         return distinct(
@@ -190,6 +185,23 @@ struct RecordWriter {
                     \(pairs)
                     ) AS pairs
             """)
+    }
+
+    private static let pairing = "FROM old_rows AS old FULL JOIN new_rows AS new ON "
+
+    private var isOneRow: String {
+        shape.primaryKey.map { name in
+            let cast = shape.column(name)?.hasBuiltinEquality ?? false ? "" : "::text"
+            let column = SQL.identifier(name)
+            return "old.\(column)\(cast) = new.\(column)\(cast)"
+        }.joined(separator: " AND ")
+    }
+
+    /// Whether a function with this source pairs rows by what is the primary key now. What was one may be null by now, which
+    /// is taken for a row that is not there; to pair no rows is right whatever the key is.
+    func pairsRows(as source: String) -> Bool {
+        guard source.holds(Self.pairing) else { return true }
+        return !shape.primaryKey.isEmpty && source.holds("\(Self.pairing)\(isOneRow)\n")
     }
 
     private func unpaired(_ side: RowImage) -> String {

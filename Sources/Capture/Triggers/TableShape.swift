@@ -16,6 +16,18 @@ public struct TableShape: Sendable, Equatable {
         public var hasTextCast: Bool
         /// Whether two values are equal only if they are the same bytes.
         public var hasExactEquality: Bool
+        /// Whether it is generated when it is read, and so null in transition tables.
+        public var isVirtual = false
+    }
+
+    /// A table from which others inherit, or of which they are partitions.
+    public struct Ancestor: Sendable, Equatable {
+        /// The ancestor's name.
+        public var name: TableName
+        /// The one below it: the table that this is the shape of, or one of its descendants.
+        public var member: TableName
+        /// Whether that is a partition of it.
+        public var isPartition: Bool
     }
 
     /// The table's OID.
@@ -29,6 +41,10 @@ public struct TableShape: Sendable, Equatable {
     /// Its partitions and children, at every level. A parent's statement trigger misses what is written to
     /// them directly.
     public var descendants: [TableName]
+    /// Those of its partitions and children that are foreign tables.
+    public var foreignDescendants: [TableName] = []
+    /// The topmost ones by way of which it, or a descendant, is written to without a trigger of its own firing.
+    public var ancestors: [Ancestor] = []
 
     func column(_ name: String) -> Column? { columns.first { $0.name == name } }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Postgres
 import Rules
 
@@ -27,6 +28,17 @@ struct TriggerFunction: Equatable, Sendable {
             AS \(quote)\(source)\(quote);
             REVOKE ALL ON FUNCTION \(function) FROM PUBLIC;
             """
+    }
+
+    /// The number of the capture that it writes records with; nil: it is none of ours. Its name does not tell: it keeps that
+    /// when its table takes another's name, or comes into another database.
+    var capture: Int32? {
+        source.withCString { text in
+            guard let insert = strstr(text, "INSERT INTO unstale.outbox (capture"),
+                let values = strstr(insert, "VALUES (")
+            else { return nil }
+            return Int32(exactly: strtol(values.advanced(by: "VALUES (".utf8.count), nil, 10))
+        }
     }
 
     /// Where the functions find names: the application's own must be qualified.

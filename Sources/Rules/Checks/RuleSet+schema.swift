@@ -13,9 +13,8 @@ extension RuleSet {
             guard let columns = schema[rule.table.value] else {
                 return [unknownTable(rule.table, known: Array(schema.keys))]
             }
-            let named = rule.columns.map { Located(ImageColumn($0.value), $0.location) } + rule.rowColumns
             let table = "the table '\(rule.table.value)'"
-            var diagnostics = unknown(named, among: columns, of: table)
+            var diagnostics = unknown(rule.tableColumns, among: columns, of: table)
             if rule.lookup != nil, let columns = lookupColumns[rule.name.value] {
                 diagnostics += unknown(rule.lookupColumns, among: columns, of: "the lookup's result")
             }

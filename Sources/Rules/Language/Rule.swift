@@ -57,6 +57,11 @@ extension Rule {
         return own + (lookup?.uses ?? [])
     }
 
+    /// Every place where the rule names a column of its table, but for the `where`.
+    package var tableColumns: [Located<ImageColumn>] {
+        columns.map { Located(ImageColumn($0.value), $0.location) } + rowColumns
+    }
+
     /// Every place where the rule uses a column of its lookup's result.
     var lookupColumns: [Located<ImageColumn>] {
         guard lookup != nil else { return [] }

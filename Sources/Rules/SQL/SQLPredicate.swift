@@ -11,6 +11,11 @@ public struct SQLPredicate: Sendable {
         return names.filter(scan.words.contains)
     }
 
+    /// Whether an expression has this column's name in it. What it looks at by way of a whole row is not known.
+    package static func mentions(_ column: String, in sql: String) -> Bool {
+        (try? SQLScanner(sql))?.words.contains(column) ?? false
+    }
+
     static func parse(_ source: String, locate: (Int) -> FilePosition) throws(TemplateError) -> SQLPredicate {
         let scan = try SQLScanner(source)
         if let (column, offset) = scan.parameters.first {

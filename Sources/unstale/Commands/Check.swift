@@ -18,8 +18,8 @@ struct Check: AsyncParsableCommand {
                 "\(rules.rules.count) rules are well-formed; no database was given to check them against")
         }
         let connection = try await PostgresConnection.connect(settings.postgres())
-        _ = try await RulesCheck.run(rules, connection)
         let listening = try settings.listening()
+        _ = try await RulesCheck.run(rules, listen: listening?.channels ?? [], connection)
         let capture = try await CaptureState.read(rules.rules, listening: listening, connection)
         // No mistake, for rules come and go, but perhaps a slip.
         for table in listening?.channels.flatMap({ $0.tables ?? [] }) ?? [] where !rules.tables.contains(table) {

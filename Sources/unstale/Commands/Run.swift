@@ -82,8 +82,8 @@ struct Run: AsyncParsableCommand {
             ])
         let service = Worker(rules: rules.rules, settings: worker, targets: targets, logger: logger)
         let reload = RulesReload(
-            path: settings.rulesPath, targets: targets.map(\.name), postgres: worker.postgres, worker: service,
-            watches: try settings.truth("watch"), logger: logger)
+            path: settings.rulesPath, targets: targets.map(\.name), postgres: worker.postgres, listen: worker.listen,
+            worker: service, watches: try settings.truth("watch"), logger: logger)
         // In the opposite order they are told to stop.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: log),

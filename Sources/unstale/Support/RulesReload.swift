@@ -13,6 +13,8 @@ struct RulesReload: Service, CustomStringConvertible {
     /// The names of the targets that there are.
     let targets: [String]
     let postgres: PostgresSettings
+    /// The channels that tell of changes in the place of our triggers.
+    let listen: [ListenChannel]
     let worker: Worker
     let watches: Bool
     let logger: Logger
@@ -68,7 +70,7 @@ struct RulesReload: Service, CustomStringConvertible {
     /// Whether the rules fit the database; where it can't be asked now, the worker will.
     private func check(_ rules: RuleSet) async throws {
         do {
-            _ = try await RulesCheck.run(rules, try await PostgresConnection.connect(postgres))
+            _ = try await RulesCheck.run(rules, listen: listen, try await PostgresConnection.connect(postgres))
         } catch let error as RulesError {
             throw error
         } catch {

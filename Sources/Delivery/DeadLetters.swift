@@ -186,7 +186,17 @@ extension DeadLetters.Letter {
         case .rewarm(let record):
             // Where its loader is gone, so is the entry.
             if let call = planner.call(record, ofRule: rule) { plan.merge(planner.plan(call)) }
-        case .lookup(let call): plan.insert(call.of(rule: rule))
+        case .lookup(let record):
+            guard planner.rules[rule].lookup != nil else {
+                throw DeadLetters.UnreadableLetter(
+                    description: "the rule '\(self.rule)' has no lookup any more: discard the letter")
+            }
+            if let call = planner.call(record, ofRule: rule) {
+                plan.insert(call)
+            } else {
+                // The rule takes other columns by now, and what the row had in them is not known any more.
+                plan.merge(planner.plan(anyRowOfRule: rule))
+            }
         case nil:
             throw DeadLetters.UnreadableLetter(description: "the action can't be read: discard the letter")
         }

@@ -45,7 +45,8 @@ public struct LookupRunner: Sendable {
             let rule = planner.rules[first.rule].name.value
             let summary = (error as? PostgresError)?.summary ?? "\(error)"
             failures.append(
-                FailedAction(rule: rule, action: .lookup(first), reason: "\(error)", summary: summary))
+                FailedAction(
+                    rule: rule, action: .lookup(first.record(planner.rules)), reason: "\(error)", summary: summary))
         } catch {
             let middle = calls.startIndex + calls.count / 2
             try await run(calls[..<middle], planner, &plan, &failures)

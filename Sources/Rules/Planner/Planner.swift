@@ -48,6 +48,13 @@ public struct Planner: Sendable {
         try LookupFills(rules[rule], index: rule, columns: columns, fenced: fenced)
     }
 
+    /// A plan for a change of which all that is known is that it concerned a rule.
+    public func plan(anyRowOfRule rule: Int) -> Plan {
+        var plan = Plan()
+        AnyRow(rules[rule], index: rule, fenced: fenced).apply(to: &plan)
+        return plan
+    }
+
     /// A plan to delete one key on a rule's behalf.
     public func plan(deleting key: Key, rule: Int) -> Plan {
         var plan = Plan()

@@ -185,7 +185,7 @@ extension DeadLetters.Letter {
         case .publish(let message): plan.merge(planner.plan(publishing: Array(message.utf8), rule: rule))
         case .rewarm(let record):
             // Where its loader is gone, so is the entry.
-            if let call = planner.call(record, ofRule: rule) { plan.merge(planner.plan(call)) }
+            if let call = planner.call(record, ofRule: rule) { plan.merge(planner.plan(retrying: call)) }
         case .lookup(let record):
             guard planner.rules[rule].lookup != nil else {
                 throw DeadLetters.UnreadableLetter(

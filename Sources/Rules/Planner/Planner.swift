@@ -79,8 +79,10 @@ public struct Planner: Sendable {
         return plan
     }
 
-    /// A plan to load one entry anew.
-    public func plan(_ call: RewarmCall) -> Plan {
+    /// A plan to load an entry after all. A newer change may have had its loader read something else meanwhile, so where
+    /// the key doesn't say what that is, the entry is deleted once more.
+    public func plan(retrying call: RewarmCall) -> Plan {
+        guard call.isKeyed else { return self.plan(deleting: call.key, rule: call.rule) }
         var plan = Plan()
         plan.insert(.load(call), rule: call.rule, delays: [], telling: Telling(rules[call.rule]))
         return plan

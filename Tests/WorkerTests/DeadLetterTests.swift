@@ -127,6 +127,53 @@ import Testing
         }
     }
 
+    /// A lookup that takes too long for many changes is run for all of them once, and then for each alone; the other
+    /// rules' lookups wait for one of these queries at most.
+    @Test func slowLookup() async throws {
+        let schema = """
+            CREATE TABLE orders (id int PRIMARY KEY, number text);
+            CREATE TABLE lines (id int PRIMARY KEY, order_id int);
+            CREATE TABLE notes (id int PRIMARY KEY, order_id int);
+            INSERT INTO orders SELECT n, n::text FROM generate_series(1, 8) AS n;
+            INSERT INTO lines SELECT n, n FROM generate_series(1, 8) AS n;
+            INSERT INTO notes SELECT n, n FROM generate_series(1, 8) AS n
+            """
+        let rules = """
+            version: 1
+            rules:
+              - name: slow
+                table: lines
+                lookup: select o.number, pg_sleep(60) from orders o where o.id = :order_id
+                delete: {keys: ["slow:{number}"]}
+              - name: note
+                table: notes
+                lookup: select o.number from orders o where o.id = :order_id
+                delete: {keys: ["order:{number}"]}
+            """
+        try await Site.with(rules: rules, schema: schema) { site, _ in
+            try await site.cache().set("order:1", "order:2")
+            try await site.withWorker { _ in
+                let application = try await site.connect()
+                try await application.sql(
+                    "BEGIN; UPDATE lines SET id = id + 100; UPDATE notes SET id = 101 WHERE id = 1; COMMIT")
+                // Eight queries one after the other would take 40 s.
+                try await site.wait(for: "order:1", toBe: nil, within: .seconds(15))
+                let letters = "SELECT count(*) FROM unstale.dead_letters WHERE rule = 'slow'"
+                try await eventually("all are parked") { try await application.value(letters) == "8" }
+                try await site.unstale(["dead-letters", "redrive"] + (1...8).map(String.init))
+                try await eventually("one is tried") {
+                    try await application.value(
+                        """
+                        SELECT count(*) FROM pg_stat_activity
+                        WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()
+                        """) == "1"
+                }
+                try await application.sql("UPDATE notes SET id = 102 WHERE id = 2")
+                try await site.wait(for: "order:2", toBe: nil, within: .seconds(15))
+            }
+        }
+    }
+
     /// Rules for orders whose lines change, with these keys behind a lookup that fails for a number in words.
     private static func lineRules(_ keys: String) -> String {
         """

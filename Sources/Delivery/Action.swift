@@ -5,7 +5,7 @@ public enum Action: Codable, Hashable, Sendable {
     /// Delete a key.
     case delete(key: String)
     /// Run the rule's lookup and delete what it leads to.
-    case lookup(LookupCall)
+    case lookup(LookupCall.Record)
     /// Delete what is filed under a tag.
     case tag(key: String)
     /// Let an entry live for that long at most.

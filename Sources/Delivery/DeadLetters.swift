@@ -169,6 +169,11 @@ extension DeadLetters {
 }
 
 extension DeadLetters.Letter {
+    /// Whether it is a lookup that failed.
+    public var isLookup: Bool { if case .lookup = decoded { true } else { false } }
+
+    private var decoded: Action? { try? JSONDecoder().decode(Action.self, from: Data(action.utf8)) }
+
     /// What the letter asks for now: its rule may have another number than when it was parked.
     public func plan(_ planner: Planner) throws(DeadLetters.UnreadableLetter) -> Plan {
         guard let rule = planner.rules.firstIndex(where: { $0.name.value == self.rule }) else {
@@ -176,7 +181,7 @@ extension DeadLetters.Letter {
                 description: "there is no rule '\(self.rule)' any more: discard the letter")
         }
         var plan = Plan()
-        switch try? JSONDecoder().decode(Action.self, from: Data(action.utf8)) {
+        switch decoded {
         case .delete(let key): plan.merge(planner.plan(deleting: Key(key), rule: rule))
         case .tag(let key): plan.merge(planner.plan(.emptyTag, Key(key), rule: rule))
         case .expire(let key, let milliseconds):
@@ -185,8 +190,18 @@ extension DeadLetters.Letter {
         case .publish(let message): plan.merge(planner.plan(publishing: Array(message.utf8), rule: rule))
         case .rewarm(let record):
             // Where its loader is gone, so is the entry.
-            if let call = planner.call(record, ofRule: rule) { plan.merge(planner.plan(call)) }
-        case .lookup(let call): plan.insert(call.of(rule: rule))
+            if let call = planner.call(record, ofRule: rule) { plan.merge(planner.plan(retrying: call)) }
+        case .lookup(let record):
+            guard planner.rules[rule].lookup != nil else {
+                throw DeadLetters.UnreadableLetter(
+                    description: "the rule '\(self.rule)' has no lookup any more: discard the letter")
+            }
+            if let call = planner.call(record, ofRule: rule) {
+                plan.insert(call)
+            } else {
+                // The rule takes other columns by now, and what the row had in them is not known any more.
+                plan.merge(planner.plan(anyRowOfRule: rule))
+            }
         case nil:
             throw DeadLetters.UnreadableLetter(description: "the action can't be read: discard the letter")
         }

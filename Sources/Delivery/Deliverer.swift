@@ -89,6 +89,8 @@ public struct Deliverer: Sendable {
     /// Deletes the keys that are not loaded anew.
     private func delete(_ work: Work, _ planner: Planner) async throws(CancellationError) -> [FailedAction] {
         guard !work.keys.isEmpty else { return [] }
+        // Before they are deleted, so that no load which began before stores anything behind that.
+        if !work.disputedKeys.isEmpty { rewarmer.dispute(work.disputedKeys) }
         let rewarmed = Set(work.rewarms.map(\.key))
         let keys = rewarmed.isEmpty ? work.keys : work.keys.filter { !rewarmed.contains($0.key) }
         let failures = try await target.delete(keys.map(\.key), fenced: work.fencedKeys)

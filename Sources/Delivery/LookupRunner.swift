@@ -31,22 +31,26 @@ public struct LookupRunner: Sendable {
         return (plan, failures)
     }
 
-    /// Runs calls of one rule. When their query fails they are halved, until the ones at fault stand alone.
+    /// Runs calls of one rule. When their query fails they are halved, until the ones at fault stand alone; but when it
+    /// takes too long, all are at fault: each half might take as long again, while other rules' lookups wait.
     private func run(
         _ calls: ArraySlice<LookupCall>, _ planner: Planner, _ plan: inout Plan,
         _ failures: inout [FailedAction]
     ) async throws(PostgresError) {
-        guard let first = calls.first else { return }
         do {
             plan.merge(try await attempt(calls, planner))
         } catch let error as PostgresError where error.isServerTrouble || error.code == .cancelled {
             throw error
-        } catch  where calls.count == 1 {
-            let rule = planner.rules[first.rule].name.value
-            let summary = (error as? PostgresError)?.summary ?? "\(error)"
-            failures.append(
-                FailedAction(rule: rule, action: .lookup(first), reason: "\(error)", summary: summary))
         } catch {
+            let postgresError = error as? PostgresError
+            guard calls.count > 1, postgresError?.tookTooLong != true else {
+                failures += calls.map { call in
+                    FailedAction(
+                        rule: planner.rules[call.rule].name.value, action: .lookup(call.record(planner.rules)),
+                        reason: "\(error)", summary: postgresError?.summary ?? "\(error)")
+                }
+                return
+            }
             let middle = calls.startIndex + calls.count / 2
             try await run(calls[..<middle], planner, &plan, &failures)
             try await run(calls[middle...], planner, &plan, &failures)

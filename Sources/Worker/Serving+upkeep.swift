@@ -134,7 +134,9 @@ extension Serving {
         while true {
             let due = try await parts.deadLetters.due(target: served.name)
             try await withThrowingTaskGroup { group in
-                for letter in due { group.addTask { try await self.retry(letter) } }
+                for letter in due where !letter.isLookup { group.addTask { try await self.retry(letter) } }
+                // Those of new changes share a connection with them, and wait for one at most.
+                for letter in due where letter.isLookup { try await self.retry(letter) }
                 try await group.waitForAll()
             }
             // Letters are due by the clock; one that others redrive is found within this time.

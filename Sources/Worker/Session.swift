@@ -124,7 +124,7 @@ struct Session: Sendable {
             deadLetters: DeadLetters(connection: ledger.connection, policy: target.settings.retry),
             deliverer: Deliverer(
                 target: target.target, sweeper: target.sweeper, rewarmer: generation.rewarmer,
-                lookups: try await lookups(capture)),
+                lookups: try await lookups(rules, capture)),
             housekeeping: isFirst ? Housekeeping(worker: worker, leadership: lead.leadership) : nil)
         let start = try await start(of: target, ledger, generation, capture)
         target.freshness.set(try await ServerClock.read(ledger.connection))
@@ -141,8 +141,9 @@ struct Session: Sendable {
         return Serving(parts, start: start, worker: worker, served: target, generation: generation)
     }
 
-    private func lookups(_ capture: CaptureState) async throws -> LookupRunner? {
-        guard !capture.lookups.isEmpty else { return nil }
+    /// Without a table there is no statement for its rule's lookup, which is to fail then and not to be left out.
+    private func lookups(_ rules: [Rule], _ capture: CaptureState) async throws -> LookupRunner? {
+        guard rules.contains(where: { $0.lookup != nil }) else { return nil }
         let connection = try await connect()
         try await connection.script(
             TextSetting.pinAll + ";" + LookupRunner.sessionSettings, doing: "setting up lookups")

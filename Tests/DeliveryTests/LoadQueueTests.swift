@@ -23,7 +23,12 @@ import Testing
     private func rules() throws -> [Rule] { try RuleSet.parse(Self.rules, file: "r.yaml").rules }
 
     private func call(_ rule: Int, _ entry: Int, _ key: String, isRetry: Bool = false) -> RewarmCall {
-        RewarmCall(rule: rule, entry: entry, key: Key(key), input: .sql([]), isRetry: isRetry)
+        RewarmCall(rule: rule, entry: entry, key: Key(key), input: .sql([]), isKeyed: true, isRetry: isRetry)
+    }
+
+    /// A call of a loader that is given what the entry's key doesn't say.
+    private func call(_ key: String, given value: String, rule: Int = 0) -> RewarmCall {
+        RewarmCall(rule: rule, entry: 0, key: Key(key), input: .sql([Array(value.utf8)]), isKeyed: false)
     }
 
     /// Whatever comes when: one load of a key at a time, everybody is answered once, by a load that began after they
@@ -231,6 +236,81 @@ import Testing
         queue.deleted(late.map { LaneID($0.call) })
         let isAcceptedNow = queue.add(call(1, 0, "c:0"), waiter: 101, at: now)
         #expect(isAcceptedNow)
+    }
+
+    /// Of changes that have a loader read something else nobody knows which is the latest: nothing of it is stored.
+    @Test func whatDisagreesIsNotStored() throws {
+        let now = ContinuousClock.now
+        let key = Key("a:1")
+        func queue(_ values: String...) throws -> LoadQueue<Int> {
+            var queue = LoadQueue<Int>(try rules(), at: now)
+            for (waiter, value) in values.enumerated() {
+                let isAccepted = queue.add(call("a:1", given: value), waiter: waiter, at: now)
+                #expect(isAccepted)
+            }
+            return queue
+        }
+        // While it waits.
+        for agreeing in [try queue("5"), try queue("5", "5")] { #expect(!agreeing.isDisputed(key)) }
+        for disagreeing in [try queue("5", "6"), try queue("5", "6", "6")] { #expect(disagreeing.isDisputed(key)) }
+        var waiting = try queue("5", "6")
+        #expect(waiting.advance(to: now).loads.flatMap(\.calls).count == 1)
+        #expect(waiting.isDisputed(key))
+        #expect(waiting.end(key, at: now) == [0, 1])
+
+        // While it is being loaded; what comes afterwards is part of it, until nobody waits.
+        var loading = try queue("5")
+        _ = loading.advance(to: now)
+        _ = loading.add(call("a:1", given: "5"), waiter: 1, at: now)
+        #expect(!loading.isDisputed(key))
+        _ = loading.add(call("a:1", given: "6"), waiter: 2, at: now)
+        #expect(loading.isDisputed(key))
+        #expect(loading.end(key, at: now) == [0])
+        #expect(loading.isDisputed(key))
+        let later = now + .seconds(1)
+        loading.freed(LaneID(rule: 0, entry: 0))
+        #expect(loading.advance(to: later).loads.flatMap(\.calls).count == 1)
+        #expect(loading.isDisputed(key))
+        #expect(loading.end(key, at: later) == [1, 2])
+        #expect(!loading.isDisputed(key))
+        let isAccepted = loading.add(call("a:1", given: "7"), waiter: 3, at: later)
+        #expect(isAccepted && !loading.isDisputed(key))
+
+        // By somebody who has nothing to load.
+        var disputed = try queue("5")
+        disputed.dispute(key)
+        disputed.dispute(Key("a:2"))
+        #expect(disputed.isDisputed(key) && !disputed.isDisputed(Key("a:2")))
+    }
+
+    /// A change that is not even taken on makes void what is pending all the same.
+    @Test func whatIsOverBudgetDisagreesToo() throws {
+        let start = ContinuousClock.now
+        var queue = LoadQueue<Int>(try rules(), at: start)
+        for waiter in 0..<2 {
+            for id in 1...3 { _ = queue.add(call(1, 0, "c:\(id)"), waiter: waiter, at: start) }
+            _ = queue.advance(to: start)
+        }
+        _ = queue.add(call("c:0", given: "5", rule: 1), waiter: 2, at: start + .seconds(1))
+        #expect(queue.advance(to: start + .seconds(1)).loads.flatMap(\.calls).map(\.key) == [Key("c:0")])
+        // As long as what is late is not deleted, no more is taken on.
+        #expect(queue.advance(to: start + .seconds(2)).late.count == 6)
+        let isAccepted = queue.add(call("c:0", given: "6", rule: 1), waiter: 3, at: start + .seconds(2))
+        #expect(!isAccepted && queue.isDisputed(Key("c:0")))
+    }
+
+    /// A loader that goes by the key serves others too, and is not disputed.
+    @Test func whatGoesByTheKeyIsLoaded() throws {
+        let now = ContinuousClock.now
+        for calls in [[call(0, 1, "k"), call("k", given: "5")], [call("k", given: "5"), call(0, 1, "k")]] {
+            var queue = LoadQueue<Int>(try rules(), at: now)
+            for (waiter, call) in calls.enumerated() { _ = queue.add(call, waiter: waiter, at: now) }
+            #expect(!queue.isDisputed(Key("k")))
+            let loads = queue.advance(to: now).loads
+            #expect(loads.map(\.lane) == [LaneID(rule: 0, entry: 1)])
+            #expect(loads.flatMap(\.calls) == [call(0, 1, "k")])
+            #expect(queue.end(Key("k"), at: now) == [0, 1])
+        }
     }
 
     @Test func inAHurryWhatHasNotBegunIsLateAtOnce() throws {

@@ -16,7 +16,7 @@ import Testing
         let statement = try #require(LoaderStatement(rewarm) { _ in "text" })
         let connections = LoaderConnections(
             PostgresSettings(connection: server.url()), sessionSettings: "SET bytea_output = hex")
-        let call = RewarmCall(rule: 0, entry: 0, key: Key("k:1"), input: .sql([Array("1".utf8)]))
+        let call = RewarmCall(rule: 0, entry: 0, key: Key("k:1"), input: .sql([Array("1".utf8)]), isKeyed: true)
         return await SQLLoader(connections: connections, rule: "r", prepares: true)
             .load([call], statement, within: .seconds(5))
     }

@@ -21,10 +21,10 @@ import Testing
           - {name: user, table: users, delete: {keys: ["user:{id}"], patterns: ["list:{id}:*"]}}
           - name: cast
             table: items
-            rewarm: [{key: "cast:{id}", sql: "select :name::int", ttl: 1h}]
+            rewarm: [{key: "cast:{id}", sql: "select :id::int", ttl: 1h}]
           - name: raised
             table: items
-            rewarm: [{key: "raised:{id}", sql: "select public.fail(:name)", ttl: 1h}]
+            rewarm: [{key: "raised:{id}", sql: "select public.fail(:id)", ttl: 1h}]
           - name: built
             table: items
             lookup: select public.build(:name) as found

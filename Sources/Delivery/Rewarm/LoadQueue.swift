@@ -5,7 +5,8 @@ import Rules
 /// waiter is whatever its owner wants to have back.
 ///
 /// There is one load of a key at a time. What comes before it has begun joins it; what comes later is one more load
-/// afterwards, however many they are. Nobody's entry stays stale for longer than its deadline: then it is given up,
+/// afterwards, however many they are. Where what comes contradicts what waits or is being loaded, nothing of that is to
+/// be stored. Nobody's entry stays stale for longer than its deadline: then it is given up,
 /// and its owner deletes it.
 struct LoadQueue<Waiter> {
     /// A load to begin.
@@ -42,6 +43,8 @@ struct LoadQueue<Waiter> {
         /// When its last load ended.
         var endedAt: ContinuousClock.Instant
         var hasBegun = false
+        /// Whether changes that wait for it disagree on what its loader is to be given.
+        var isDisputed = false
     }
 
     private struct Alarm: Comparable {
@@ -95,6 +98,11 @@ struct LoadQueue<Waiter> {
             alarms.insert(Alarm(at: demand.deadline, key: call.key))
             return true
         }
+        if !call.isKeyed, let pending = (entry.again ?? entry.demand)?.call, pending.contradicts(call) {
+            entry.isDisputed = true
+            // Over budget or not, what was pending is not to be stored.
+            entries[call.key]?.isDisputed = true
+        }
         entry.rate.changed(at: now)
         let before = entry.phase == .loading ? entry.again : entry.demand
         switch entry.phase {
@@ -107,7 +115,9 @@ struct LoadQueue<Waiter> {
             entry.again = merged(entry.again, demand)
         case .waiting, .ready:
             entry.demand = merged(entry.demand, demand)
-            if let other = before.map({ LaneID($0.call) }), other != id { move(entry, from: other, to: id) }
+            if let old = before?.call, let new = entry.demand?.call, LaneID(old) != LaneID(new) {
+                move(entry, from: LaneID(old), to: LaneID(new))
+            }
         }
         if before.map({ demand.deadline < $0.deadline }) ?? true {
             alarms.insert(Alarm(at: demand.deadline, key: call.key))
@@ -115,6 +125,15 @@ struct LoadQueue<Waiter> {
         entries[call.key] = entry
         return true
     }
+
+    /// Changes disagree on what an entry's loader is to be given: nothing is to be stored of what waits or is being
+    /// loaded.
+    mutating func dispute(_ key: Key) {
+        if entries[key].map({ $0.phase != .resting }) ?? false { entries[key]?.isDisputed = true }
+    }
+
+    /// Whether what the load brings that is running now is not to be stored, unless it goes by the key.
+    func isDisputed(_ key: Key) -> Bool { entries[key]?.isDisputed ?? false }
 
     /// Its time has come for some: loads to begin, and entries to delete.
     mutating func advance(to now: ContinuousClock.Instant) -> (loads: [Load], late: [Late]) {
@@ -141,6 +160,7 @@ struct LoadQueue<Waiter> {
         } else {
             // So long it is remembered how often the entry changes.
             entry.phase = .resting
+            entry.isDisputed = false
             entry.until = now + ChangeRate.longestInterval
             alarms.insert(Alarm(at: entry.until, key: key))
         }
@@ -271,11 +291,11 @@ struct LoadQueue<Waiter> {
         return calls
     }
 
-    /// Both are served by one load: the newer call's, by the earlier deadline.
+    /// Both are served by one load, by the earlier deadline.
     private func merged(_ earlier: Demand?, _ later: Demand) -> Demand {
         guard let earlier else { return later }
         return Demand(
-            call: later.call, waiters: earlier.waiters + later.waiters,
+            call: earlier.call.joined(by: later.call), waiters: earlier.waiters + later.waiters,
             deadline: min(earlier.deadline, later.deadline))
     }
 }

@@ -95,4 +95,7 @@ final class LoaderConnections: Sendable {
 extension PostgresError {
     /// Whether a loader's query is at fault. In a transaction that is to read only, one that writes is.
     var isOfTheQuery: Bool { sqlState != nil && !isServerTrouble || sqlState == "25006" }
+
+    /// Whether the server stopped the query: by `statement_timeout`, or because somebody asked it to.
+    var tookTooLong: Bool { sqlState == "57014" }
 }

@@ -95,9 +95,10 @@ extension Rewarmer {
     private func settle(
         _ calls: [RewarmCall], _ loaded: [Loaded], _ token: [UInt8], _ rewarm: Rewarm
     ) async throws(CancellationError) -> [Outcome] {
-        var outcomes: [Outcome] = loaded.map { loaded in
+        let disputed = state.withLock { state in calls.map { !$0.isKeyed && state.queue.isDisputed($0.key) } }
+        var outcomes: [Outcome] = zip(loaded, disputed).map { loaded, isDisputed in
             switch loaded {
-            case .value: .stored
+            case .value: isDisputed ? .superseded : .stored
             case .absent: .absent
             case .tooLarge: .tooLarge
             case .failed(let reason): .failed(reason, summary: reason)
@@ -107,7 +108,7 @@ extension Rewarmer {
         var stored: [Int] = []
         var runs: [LoadScript.Run] = []
         for (index, call) in calls.enumerated() {
-            guard case .value(let bytes) = loaded[index] else { continue }
+            guard case .value(let bytes) = loaded[index], !disputed[index] else { continue }
             runs.append((companions(of: call) + [call.key], [token, bytes, lifetime(rewarm).redisMilliseconds]))
             stored.append(index)
         }

@@ -135,6 +135,13 @@ public final class Rewarmer: Sendable {
         return job
     }
 
+    /// Has nothing stored in these entries that the loads which wait or run were told to read: changes disagree on it.
+    func dispute(_ keys: Set<Key>) {
+        state.withLock { state in
+            for key in keys { state.queue.dispute(key) }
+        }
+    }
+
     /// Has what is being loaded end within this time, and all else at once: by deleting it.
     public func stop(within grace: Duration) {
         state.withLock { state in

@@ -32,7 +32,7 @@ struct SQLLoader: Sendable {
             return try await attempt(calls, statement, connection, until: deadline)
         } catch {
             guard error.isOfTheQuery else { throw error }
-            let isOver = ContinuousClock.now >= deadline || error.sqlState == "57014"
+            let isOver = ContinuousClock.now >= deadline || error.tookTooLong
             guard calls.count > 1, !isOver else {
                 return calls.map { _ in .refused(error.description, summary: error.summary) }
             }

@@ -64,13 +64,28 @@ public struct Rewarm: Sendable {
     /// The query.
     public var sql: SQLTemplate? { if case .sql(let sql) = loader { sql } else { nil } }
 
-    var templates: [Template] {
+    var templates: [Template] { [key] + loaderTemplates }
+
+    private var loaderTemplates: [Template] {
         switch loader {
-        case .sql: [key]
-        case .http(let http): [key, http.url] + http.headers.map(\.value)
+        case .sql: []
+        case .http(let http): [http.url] + http.headers.map(\.value)
         }
     }
 
     /// Every column that the entry is made of.
-    var columns: [ImageColumn] { templates.flatMap(\.placeholders).map(\.column) + (sql?.parameters ?? []) }
+    var columns: [ImageColumn] { key.placeholders.map(\.column) + loaderColumns }
+
+    /// Every column that the loader is given.
+    private var loaderColumns: [ImageColumn] {
+        loaderTemplates.flatMap(\.placeholders).map(\.column) + (sql?.parameters ?? [])
+    }
+
+    /// Whether the key alone says what its loader is given, for it has all those columns in it. Whichever change asks for
+    /// such an entry, the loader reads the same thing as it is now. Any other reads what some change has told it to,
+    /// and an older change tells it something else than the newest.
+    var isKeyed: Bool {
+        let told = key.placeholders.filter { $0.filters.allSatisfy(\.isOneToOne) }.map(\.column)
+        return loaderColumns.allSatisfy(told.contains)
+    }
 }

@@ -48,11 +48,21 @@ public struct Plan: Sendable {
         for delay in delays { repeats[delay, default: Work()].insert(pattern, isFenced: isFenced) }
     }
 
-    /// Adds an entry to load, now and after each of the delays.
+    /// Adds an entry to load, now and after each of the delays. By then another change may have had the loader read
+    /// something else, so where its key doesn't say what that is, the entry is deleted.
     public mutating func insert(_ call: RewarmCall, repeatAfter delays: [Duration] = []) {
         work.insert(call)
-        for delay in delays { repeats[delay, default: Work()].insert(call) }
+        for delay in delays {
+            if call.isKeyed {
+                repeats[delay, default: Work()].insert(call)
+            } else {
+                repeats[delay, default: Work()].insert(PlannedKey(key: call.key, rule: call.rule), isFenced: true)
+            }
+        }
     }
+
+    /// Has an entry deleted that changes disagree on.
+    mutating func dispute(_ key: PlannedKey) { work.dispute(key) }
 
     /// Adds something else to do with a key, now and after each of the delays.
     public mutating func insert(_ action: PlannedAction, repeatAfter delays: [Duration] = []) {

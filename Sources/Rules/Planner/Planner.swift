@@ -48,6 +48,13 @@ public struct Planner: Sendable {
         try LookupFills(rules[rule], index: rule, columns: columns, fenced: fenced)
     }
 
+    /// A plan for a change of which all that is known is that it concerned a rule.
+    public func plan(anyRowOfRule rule: Int) -> Plan {
+        var plan = Plan()
+        AnyRow(rules[rule], index: rule, fenced: fenced).apply(to: &plan)
+        return plan
+    }
+
     /// A plan to delete one key on a rule's behalf.
     public func plan(deleting key: Key, rule: Int) -> Plan {
         var plan = Plan()
@@ -72,8 +79,10 @@ public struct Planner: Sendable {
         return plan
     }
 
-    /// A plan to load one entry anew.
-    public func plan(_ call: RewarmCall) -> Plan {
+    /// A plan to load an entry after all. A newer change may have had its loader read something else meanwhile, so where
+    /// the key doesn't say what that is, the entry is deleted once more.
+    public func plan(retrying call: RewarmCall) -> Plan {
+        guard call.isKeyed else { return self.plan(deleting: call.key, rule: call.rule) }
         var plan = Plan()
         plan.insert(.load(call), rule: call.rule, delays: [], telling: Telling(rules[call.rule]))
         return plan

@@ -16,21 +16,35 @@ public struct RewarmCall: Hashable, Sendable {
     public let key: Key
     /// What its loader is given.
     public let input: Input
+    /// Whether the key alone says what that is. Otherwise an older change may have asked for something else.
+    public let isKeyed: Bool
     /// Whether it was tried before. Then it is loaded whether or not the entry exists, for it did, and in a
     /// query of its own, so that it doesn't spoil others again.
     public var isRetry: Bool
 
     /// A call.
-    public init(rule: Int, entry: Int, key: Key, input: Input, isRetry: Bool = false) {
+    public init(rule: Int, entry: Int, key: Key, input: Input, isKeyed: Bool, isRetry: Bool = false) {
         self.rule = rule
         self.entry = entry
         self.key = key
         self.input = input
+        self.isKeyed = isKeyed
         self.isRetry = isRetry
     }
 
     /// The loader's values of a query: none for a request.
     public var parameters: [[UInt8]?] { if case .sql(let values) = input { values } else { [] } }
+}
+
+/// Two calls for one key, of two changes of which nobody knows whether they come in the order of their commits: records
+/// come in that of their transactions' numbers, and what is tried again comes late.
+extension RewarmCall {
+    /// Whether it matters which of them is the later.
+    public func contradicts(_ other: RewarmCall) -> Bool { !isKeyed && !other.isKeyed && input != other.input }
+
+    /// The one that serves both, where they don't contradict each other: the one that came later, but one that goes by
+    /// the key is right whenever it comes.
+    public func joined(by later: RewarmCall) -> RewarmCall { isKeyed && !later.isKeyed ? self : later }
 }
 
 /// A call as text. The rule is left out, and its loader is named by the template of the entry's key, for their
@@ -87,7 +101,9 @@ extension Planner {
             input = .http(call)
         default: return nil
         }
-        return RewarmCall(rule: rule, entry: entry, key: Key(record.key), input: input, isRetry: true)
+        return RewarmCall(
+            rule: rule, entry: entry, key: Key(record.key), input: input,
+            isKeyed: rules[rule].rewarm[entry].isKeyed, isRetry: true)
     }
 }
 

@@ -11,6 +11,7 @@ struct RewarmFill: Sendable {
     private let loader: Loader
     /// Whether it is filled once for each image, and not once for each change.
     let usesEither: Bool
+    private let isKeyed: Bool
 
     /// Compiles an entry of a rule; nil if `index` doesn't know one of its columns.
     init?(_ rewarm: Rewarm, rule: Int, entry: Int, index: (ImageColumn) -> Int?) {
@@ -30,30 +31,40 @@ struct RewarmFill: Sendable {
         self.entry = entry
         self.key = key
         usesEither = rewarm.columns.contains { $0.side == .either }
+        isKeyed = rewarm.isKeyed
     }
 
     func apply(to rows: RowPair, plan: inout Plan, delays: [Duration], telling: Telling) {
-        if usesEither {
-            rows.forEach({ outcome(rows, either: $0) }) {
-                plan.insert($0, rule: rule, delays: delays, telling: telling)
-            }
-        } else if let outcome = outcome(rows, either: nil) {
-            plan.insert(outcome, rule: rule, delays: delays, telling: telling)
+        guard usesEither else {
+            guard let outcome = self.outcome(rows, either: nil) else { return }
+            return plan.insert(outcome, rule: rule, delays: delays, telling: telling)
         }
+        let old = rows.old.flatMap { outcome(rows, either: $0) }
+        let new = rows.isSame ? nil : rows.new.flatMap { outcome(rows, either: $0) }
+        // Where both are about one key, the row is by now what the new image says.
+        if let old, old.key != new?.key { plan.insert(old, rule: rule, delays: delays, telling: telling) }
+        if let new { plan.insert(new, rule: rule, delays: delays, telling: telling) }
     }
 
     /// What one image asks for.
-    enum Outcome: Equatable {
+    enum Outcome {
         case load(RewarmCall)
         /// The key is stale, and the loader lacks something that it needs.
         case delete(Key)
+
+        var key: Key {
+            switch self {
+            case .load(let call): call.key
+            case .delete(let key): key
+            }
+        }
     }
 
     func outcome(_ rows: RowPair, either: Image?) -> Outcome? {
         guard let bytes = key(rows, either: either) else { return nil }
         let key = Key(bytes: bytes)
         guard let input = input(rows, either: either) else { return .delete(key) }
-        return .load(RewarmCall(rule: rule, entry: entry, key: key, input: input))
+        return .load(RewarmCall(rule: rule, entry: entry, key: key, input: input, isKeyed: isKeyed))
     }
 
     /// Nil where it needs an image that there isn't; a null is bound as null, but has no place in a request.
@@ -87,6 +98,8 @@ extension Plan {
             if telling == .items { tell(rule, repeatAfter: delays) { $0.insert(.key(call.key)) } }
         case .delete(let key):
             insert(key, for: .delete, rule: rule, isFenced: true, delays: delays, telling: telling)
+            // What another change has the loader read is not known to be newer.
+            dispute(PlannedKey(key: key, rule: rule))
         }
     }
 }

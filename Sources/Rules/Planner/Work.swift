@@ -12,6 +12,9 @@ public struct Work: Sendable {
     public private(set) var patternActions: [PlannedPatternAction] = []
     /// Those of the keys that get a fence.
     public private(set) var fencedKeys: Set<Key> = []
+    /// Those of the keys of which changes disagree on what their loader is to be given. Whatever it was given is not to
+    /// be stored.
+    public private(set) var disputedKeys: Set<Key> = []
     /// Those of the patterns whose keys get a fence.
     public private(set) var fencedPatterns: Set<Pattern> = []
     private var seenKeys: Set<Key> = []
@@ -59,14 +62,37 @@ public struct Work: Sendable {
         if isFenced { fencedPatterns.insert(pattern.pattern) }
     }
 
-    /// Adds an entry to load. Of several loads for one key the last counts: its change is the latest.
+    /// Adds an entry to load. Several loads for one key are one, unless they contradict each other: then the key is
+    /// deleted.
     public mutating func insert(_ call: RewarmCall) {
-        if let index = rewarmIndexes.updateValue(rewarms.count, forKey: call.key) {
-            rewarmIndexes[call.key] = index
-            rewarms[index] = call
-        } else {
-            rewarms.append(call)
+        guard call.isKeyed || !disputedKeys.contains(call.key) else { return }
+        guard let index = rewarmIndexes.updateValue(rewarms.count, forKey: call.key) else {
+            return rewarms.append(call)
         }
+        rewarmIndexes[call.key] = index
+        if rewarms[index].contradicts(call) {
+            dispute(PlannedKey(key: call.key, rule: call.rule))
+        } else {
+            rewarms[index] = rewarms[index].joined(by: call)
+        }
+    }
+
+    /// Adds a key that changes disagree on, instead of a load of it: nobody knows which of them is the latest. A loader
+    /// that goes by the key loads it all the same.
+    public mutating func dispute(_ key: PlannedKey) {
+        insert(key, isFenced: true)
+        dispute(key.key)
+    }
+
+    private mutating func dispute(_ key: Key) {
+        disputedKeys.insert(key)
+        guard let index = rewarmIndexes[key], !rewarms[index].isKeyed else { return }
+        rewarmIndexes[key] = nil
+        // The last one takes its place, so that of many none is moved twice.
+        let last = rewarms.removeLast()
+        guard index < rewarms.count else { return }
+        rewarms[index] = last
+        rewarmIndexes[last.key] = index
     }
 
     /// Adds something to do with a key, unless it is there. Where one of those that ask for it wants a fence, it gets one.
@@ -103,6 +129,7 @@ public struct Work: Sendable {
             insert(pattern, isFenced: other.fencedPatterns.contains(pattern.pattern))
         }
         for call in other.rewarms { insert(call) }
+        for key in other.disputedKeys { dispute(key) }
         for action in other.actions { insert(action) }
         for action in other.patternActions { insert(action) }
         for (rule, news) in other.newsByRule { tell(rule) { $0.merge(news) } }

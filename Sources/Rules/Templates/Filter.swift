@@ -13,6 +13,14 @@ public enum Filter: Hashable, Sendable {
     /// The names of all filters.
     static let names = ["lower", "upper", "urlencode", "md5", "sha256", "default"]
 
+    /// Whether what it makes of two values is never the same; that of a digest is not to be expected.
+    var isOneToOne: Bool {
+        switch self {
+        case .urlencode, .md5, .sha256: true
+        case .lower, .upper, .default: false
+        }
+    }
+
     /// The filtered value; a null stays null, unless there is a default for it.
     public func apply(_ value: [UInt8]?) -> [UInt8]? {
         guard let value else {

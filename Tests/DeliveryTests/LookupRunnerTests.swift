@@ -1,0 +1,60 @@
+import Postgres
+import Rules
+import TestSupport
+import Testing
+
+@testable import Delivery
+
+@Suite struct LookupRunnerTests {
+    /// Each try of the slow one counts, whatever becomes of it.
+    private static let rules = """
+        version: 1
+        rules:
+          - name: slow
+            table: lines
+            lookup: select nextval('tries') as number, pg_sleep(60 + 0 * :order_id)
+            delete: {keys: ["slow:{number}"]}
+          - name: failing
+            table: lines
+            lookup: select 1 / (:order_id - 3) as number
+            delete: {keys: ["failing:{number}"]}
+          - name: well
+            table: lines
+            lookup: select o.number from orders o where o.id = :order_id
+            delete: {keys: ["order:{number}"]}
+        """
+    private static let schema = """
+        CREATE SEQUENCE tries;
+        CREATE TABLE orders (id int PRIMARY KEY, number text);
+        INSERT INTO orders SELECT n, 'n' || n FROM generate_series(1, 8) AS n
+        """
+
+    /// A query that takes too long is run once, and all its calls fail; those behind it and beside it don't.
+    @Test func whatTakesTooLongIsNotHalved() async throws {
+        let set = try RuleSet.parse(Self.rules)
+        let manifest = set.manifest(for: set.tables[0])
+        let planner = Planner(rules: set.rules, manifests: [1: manifest])
+        let plan = planner.plan(
+            (1...8).map { Change(capture: 1, kind: .insert, fired: 1, new: Image(["\($0)"])) })
+        #expect(plan.lookups.count == 24)
+        try await TestDatabase.with { database in
+            try await database.psql(Self.schema)
+            let connection = try await PostgresConnection.connect(PostgresSettings(connection: database.url))
+            try await connection.script("SET statement_timeout = '500ms'", doing: "testing")
+            var statements: [String: LookupStatement] = [:]
+            for rule in set.rules {
+                statements[rule.name.value] = LookupStatement(rule: rule, types: ["order_id": "int"])
+            }
+            let runner = LookupRunner(connection: connection, statements: statements)
+            let found = try await runner.run(plan.lookups, planner: planner)
+            #expect(try await database.psql("SELECT last_value || ' ' || is_called FROM tries") == "1 true\n")
+            #expect(found.failures.count == 9)
+            let slow = found.failures.filter { $0.rule == "slow" }
+            #expect(Set(slow.map(\.action)).count == 8)
+            #expect(slow.allSatisfy { $0.reason.contains("SQLSTATE 57014") })
+            #expect(found.failures.filter { $0.rule == "failing" }.allSatisfy { $0.reason.contains("22012") })
+            let keys = Set(found.plan.keys.map(\.key.description))
+            #expect((1...8).allSatisfy { keys.contains("order:n\($0)") })
+        }
+    }
+}

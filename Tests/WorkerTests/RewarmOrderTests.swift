@@ -1,0 +1,77 @@
+import Rules
+import TestSupport
+import Testing
+
+/// Loaders that are given what the entry's key doesn't say: an older change never has its value stored over a newer one's.
+@Suite struct RewarmOrderTests {
+    private static let schema = """
+        CREATE TABLE members (id int PRIMARY KEY, team int);
+        INSERT INTO members VALUES (1, 4), (2, 4);
+        CREATE TABLE teams (id int PRIMARY KEY, name text, divisor int);
+        INSERT INTO teams VALUES (4, 'four', 1), (5, 'five', 0), (6, 'six', 1)
+        """
+
+    private static func rules(_ loader: String) -> String {
+        """
+        version: 1
+        rules:
+          - name: member
+            table: members
+            rewarm: [{key: "member:{id}:team", \(loader), ttl: 1h}]
+            delete: {keys: ["seen:{id}:{team}"]}
+        """
+    }
+
+    /// What failed to load is not loaded after a newer change has been.
+    @Test func redrive() async throws {
+        let rules = Self.rules("sql: \"select repeat(t.name, 1 / t.divisor) from teams t where t.id = :team\"")
+        try await Site.with(rules: rules, schema: Self.schema) { site, _ in
+            try await site.withWorker(["--attempts", "1"]) { worker in
+                let application = try await site.connect()
+                try await site.cache().set("member:1:team")
+                try await application.sql("UPDATE members SET team = 5 WHERE id = 1")
+                try await worker.wait(for: "An action failed")
+                try await site.wait(for: "member:1:team", toBe: nil)
+                try await application.sql("UPDATE members SET team = 6 WHERE id = 1")
+                try await site.wait(for: "member:1:team", toBe: "six")
+                try await application.sql("UPDATE teams SET divisor = 1")
+                #expect(try await site.unstale(["dead-letters", "redrive", "--all"]) == "redriven: 1\n")
+                try await site.wait(for: "member:1:team", toBe: nil)
+                try await site.waitUntilServed()
+                #expect(try await site.unstale(["dead-letters", "list"]) == "no dead letters\n")
+                #expect(try await !site.cache().has("member:1:team"))
+            }
+        }
+    }
+
+    /// A load that waits for its turn is none any more once a change has come that has nothing to load.
+    @Test func aLoadThatWaits() async throws {
+        let respond: @Sendable (HTTPPeer.Request) -> [HTTPPeer.Step] = { _ in
+            [.hold, .send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")]
+        }
+        try await HTTPPeer.with(respond: respond) { peer in
+            let rules = Self.rules(
+                "http: {url: \"http://127.0.0.1:\(peer.port)/teams/{team}\"}, concurrency: 1, deadline: 20s")
+            try await Site.with(rules: rules, schema: Self.schema) { site, _ in
+                try await site.withWorker { _ in
+                    let application = try await site.connect()
+                    try await site.cache().set("member:1:team", "member:2:team", "seen:1:5")
+                    try await application.sql("UPDATE members SET team = 6 WHERE id = 2")
+                    try await eventually("a load is under way") { peer.holding == 1 }
+                    // A batch of its own, which waits for the load.
+                    try await application.sql("UPDATE members SET team = 5 WHERE id = 1")
+                    try await site.wait(for: "seen:1:5", toBe: nil)
+                    try await application.sql("UPDATE members SET team = null WHERE id = 1")
+                    try await site.wait(for: "member:1:team", toBe: nil)
+                    peer.release()
+                    try await site.wait(for: "member:2:team", toBe: "body")
+                    try await eventually("all is done") {
+                        peer.release()
+                        return try await site.isServed(application)
+                    }
+                    #expect(try await !site.cache().has("member:1:team"))
+                }
+            }
+        }
+    }
+}

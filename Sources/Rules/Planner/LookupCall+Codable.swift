@@ -6,19 +6,17 @@ extension LookupCall: Codable {
     /// Reads a call; its rule is to be set by `of(rule:)`.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        func bytes(_ texts: [String?]) -> [[UInt8]?] { texts.map { $0.map { Array($0.utf8) } } }
+        func bytes(_ texts: [ByteText?]) -> [[UInt8]?] { texts.map { $0?.bytes } }
         self.init(
-            rule: -1, parameters: bytes(try container.decode([String?].self, forKey: .parameters)),
-            old: try container.decodeIfPresent([String?].self, forKey: .old).map(bytes),
-            new: try container.decodeIfPresent([String?].self, forKey: .new).map(bytes))
+            rule: -1, parameters: bytes(try container.decode([ByteText?].self, forKey: .parameters)),
+            old: try container.decodeIfPresent([ByteText?].self, forKey: .old).map(bytes),
+            new: try container.decodeIfPresent([ByteText?].self, forKey: .new).map(bytes))
     }
 
     /// Writes a call.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        func texts(_ values: [[UInt8]?]) -> [String?] {
-            values.map { $0.map { String(decoding: $0, as: UTF8.self) } }
-        }
+        func texts(_ values: [[UInt8]?]) -> [ByteText?] { values.map { $0.map { ByteText(bytes: $0) } } }
         try container.encode(texts(parameters), forKey: .parameters)
         try container.encodeIfPresent(old.map(texts), forKey: .old)
         try container.encodeIfPresent(new.map(texts), forKey: .new)

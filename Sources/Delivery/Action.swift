@@ -1,19 +1,20 @@
 public import Rules
 
-/// What is asked of a target on a rule's behalf, in a form that outlives the process.
+/// What is asked of a target on a rule's behalf, in a form that outlives the process. Whatever comes from rows or from
+/// Redis has in it the bytes that it had there.
 public enum Action: Codable, Hashable, Sendable {
     /// Delete a key.
-    case delete(key: String)
+    case delete(key: Key)
     /// Run the rule's lookup and delete what it leads to.
     case lookup(LookupCall.Record)
     /// Delete what is filed under a tag.
-    case tag(key: String)
+    case tag(key: Key)
     /// Let an entry live for that long at most.
-    case expire(key: String, milliseconds: Int64)
+    case expire(key: Key, milliseconds: Int64)
     /// Increment a counter.
-    case bump(key: String)
+    case bump(key: Key)
     /// Tell listeners.
-    case publish(message: String)
+    case publish(message: ByteText)
     /// Load an entry anew.
     case rewarm(RewarmCall.Record)
 }

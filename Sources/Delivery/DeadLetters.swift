@@ -40,7 +40,8 @@ public struct DeadLetters: Sendable {
         guard !failures.isEmpty else { return }
         let parameters: [Parameter] = [
             .text(target), .texts(failures.map { Array($0.rule.utf8) }),
-            .texts(failures.map { Self.encode($0.action) }), .texts(failures.map { Array($0.reason.utf8) }),
+            .texts(failures.map { Self.encode($0.action) }),
+            .texts(failures.map { Array(Self.storable($0.reason).utf8) }),
             .texts(failures.map { _ in Array("\(policy.delay(afterAttempts: 1) / .seconds(1))".utf8) }),
             .text(policy.attempts <= 1 ? "t" : "f"),
         ]
@@ -119,7 +120,7 @@ public struct DeadLetters: Sendable {
                 AND d.dead_at IS NOT NULL AND f.dead_at IS NOT NULL AND d.id <> f.id
             """,
             [
-                .integer(letter.id), .integer(attempts), .text(reason),
+                .integer(letter.id), .integer(attempts), .text(Self.storable(reason)),
                 .text("\(policy.delay(afterAttempts: attempts) / .seconds(1))"), .text(isDead ? "t" : "f"),
             ], doing: "parking failed actions")
         return isDead
@@ -152,6 +153,9 @@ public struct DeadLetters: Sendable {
         }
     }
 
+    /// Postgres' text has no NUL, which Redis may quote from a key.
+    private static func storable(_ reason: String) -> String { reason.replacing("\0", with: "\u{2400}") }
+
     private static func encode(_ action: Action) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -182,12 +186,12 @@ extension DeadLetters.Letter {
         }
         var plan = Plan()
         switch decoded {
-        case .delete(let key): plan.merge(planner.plan(deleting: Key(key), rule: rule))
-        case .tag(let key): plan.merge(planner.plan(.emptyTag, Key(key), rule: rule))
+        case .delete(let key): plan.merge(planner.plan(deleting: key, rule: rule))
+        case .tag(let key): plan.merge(planner.plan(.emptyTag, key, rule: rule))
         case .expire(let key, let milliseconds):
-            plan.merge(planner.plan(.expire(.milliseconds(milliseconds)), Key(key), rule: rule))
-        case .bump(let key): plan.merge(planner.plan(.bump, Key(key), rule: rule))
-        case .publish(let message): plan.merge(planner.plan(publishing: Array(message.utf8), rule: rule))
+            plan.merge(planner.plan(.expire(.milliseconds(milliseconds)), key, rule: rule))
+        case .bump(let key): plan.merge(planner.plan(.bump, key, rule: rule))
+        case .publish(let message): plan.merge(planner.plan(publishing: message.bytes, rule: rule))
         case .rewarm(let record):
             // Where its loader is gone, so is the entry.
             if let call = planner.call(record, ofRule: rule) { plan.merge(planner.plan(retrying: call)) }

@@ -53,7 +53,7 @@ extension Deliverer {
             + outcome.failedKeys.compactMap { failure, tag in
                 planned[tag].map { tag in
                     let action = FailedAction(
-                        rule: planner.rules[tag.rule].name.value, action: .delete(key: failure.key.description),
+                        rule: planner.rules[tag.rule].name.value, action: .delete(key: failure.key),
                         reason: failure.reason, summary: failure.summary)
                     return Failed(failure: failure, planned: tag, failed: action)
                 }
@@ -111,7 +111,7 @@ extension Deliverer {
                 failures.append(
                     FailedAction(
                         rule: planner.rules[rule].name.value,
-                        action: .publish(message: String(decoding: text, as: UTF8.self)), reason: error.text,
+                        action: .publish(message: ByteText(bytes: text)), reason: error.text,
                         summary: error.kind))
             }
         }
@@ -120,7 +120,7 @@ extension Deliverer {
     }
 
     private func failed(_ failure: Failure, _ planned: PlannedAction, _ planner: Planner) -> Failed {
-        let key = planned.key.description
+        let key = planned.key
         let action: Action =
             switch planned.action {
             case .emptyTag: .tag(key: key)

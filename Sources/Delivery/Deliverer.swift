@@ -100,7 +100,7 @@ public struct Deliverer: Sendable {
         return failures.map { failure in
             let rule = rules[failure.key].map { planner.rules[$0].name.value } ?? ""
             return FailedAction(
-                rule: rule, action: .delete(key: failure.key.description), reason: failure.reason,
+                rule: rule, action: .delete(key: failure.key), reason: failure.reason,
                 summary: failure.summary)
         }
     }
@@ -123,7 +123,7 @@ public struct Deliverer: Sendable {
             let matched = set.firstMatch(failure.key.bytes.span).map { set.patterns[$0] }
             let rule = work.patterns.first { $0.pattern == matched }.map { planner.rules[$0.rule].name.value }
             return FailedAction(
-                rule: rule ?? "", action: .delete(key: failure.key.description), reason: failure.reason,
+                rule: rule ?? "", action: .delete(key: failure.key), reason: failure.reason,
                 summary: failure.summary)
         }
     }

@@ -80,10 +80,10 @@ public final class Target: Sendable {
             keys, fencing: fencing, companions: companions, keysPerCommand: options.keysPerCommand,
             bytesPerPipeline: options.bytesPerPipeline)
         var random = SystemRandomNumberGenerator()
-        var retries = Retries(of: servers)
+        var retries = retries()
         while !work.isDone {
             let groups = work.groups(using: &random)
-            let replies = try await attempt(groups)
+            let replies = try await attempt(groups).map { $0?.replies }
             if work.settle(replies) {
                 retries.succeeded()
             } else {
@@ -100,29 +100,39 @@ public final class Target: Sendable {
     /// whole then, so its commands must be idempotent. Gives the replies of each group in the order of its commands.
     func execute(groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]] {
         var answers = [[RedisReply]](repeating: [], count: groups.count)
-        var waiting = Array(groups.indices)[...]
-        var retries = Retries(of: servers)
+        var waiting = Array(groups.indices)
+        var retries = retries()
         while !waiting.isEmpty {
-            let next = Self.pipeline(waiting.map { groups[$0] }, bytes: options.bytesPerPipeline)
-            let indexes = waiting.prefix(next.count)
+            let attempted = try await attempt(waiting.map { groups[$0] }, &retries)
             var unanswered: [Int] = []
-            let replies = try await attempt(next)
-            for (index, replies) in zip(indexes, replies) {
-                if let replies, !replies.contains(where: { $0.trouble?.isTargets == true }) {
-                    answers[index] = replies
-                } else {
-                    unanswered.append(index)
-                }
+            for (index, answer) in zip(waiting, attempted) {
+                if let answer { answers[index] = answer.replies } else { unanswered.append(index) }
             }
-            waiting = unanswered + waiting.dropFirst(next.count)
-            if unanswered.count < next.count {
-                retries.succeeded()
-            } else {
-                try await retries.failed(Self.obstacle(to: next, replies))
-            }
+            waiting = unanswered
         }
         return answers
     }
+
+    /// Sends groups of commands once, as many of the first as make a pipeline. Gives their answers; nil for those that
+    /// came to nothing by trouble of the target, or whose place is gone, and for the rest. Where nothing was answered, this
+    /// returns when it is to be tried again.
+    func attempt(
+        _ groups: [CommandGroup], _ retries: inout Retries
+    ) async throws(CancellationError) -> [Answer?] {
+        guard !groups.isEmpty else { return [] }
+        let next = Self.pipeline(groups, bytes: options.bytesPerPipeline)
+        let answers = try await attempt(next)
+        let sound: [Answer?] = answers.map { answer in answer.flatMap { $0.tellsOfTrouble ? nil : $0 } }
+        if sound.contains(where: { $0 != nil }) {
+            retries.succeeded()
+        } else {
+            try await retries.failed(Self.obstacle(to: next, answers.map { $0?.replies }))
+        }
+        return sound + [Answer?](repeating: nil, count: groups.count - next.count)
+    }
+
+    /// For one who tries the same again and again.
+    func retries() -> Retries { Retries(of: servers) }
 
     /// Returns when the target takes commands.
     func waitUntilUsable() async throws(CancellationError) {
@@ -136,7 +146,7 @@ public final class Target: Sendable {
     /// Returns when nobody holds the target.
     func waitWhileHeld() async throws(CancellationError) { try await hold.wait() }
 
-    private func attempt(_ groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]?] {
+    private func attempt(_ groups: [CommandGroup]) async throws(CancellationError) -> [Answer?] {
         try await hold.wait()
         return try await servers.attempt(groups)
     }

@@ -38,7 +38,8 @@ import Testing
             """
         let channels = [ListenChannel(name: "c")]
         let rules = "- {name: i, table: items_1, delete: {keys: ['i:{id}']}}"
-        try await Captured.with(tables, rules: rules, settings: CaptureSettings(listen: channels)) { captured in
+        try await Captured.with(tables, rules: rules, settings: CaptureSettings(listen: channels)) {
+            (captured) async throws in
             #expect(try await problems(captured, Listening(channels)) == [])
         }
     }

@@ -40,12 +40,13 @@ import Testing
         #expect(texts(try news("delete: {keys: ['k:{id}']}\npublish: {channel: c}", ids)).count == 3)
     }
 
-    @Test func bytesThatAreNoTextAreBase64() throws {
+    @Test(arguments: [([107, 255], "a/8="), ([107, 0], "awA=")] as [([UInt8], String)])
+    func bytesThatAreNoTextAreBase64(key: [UInt8], base64: String) throws {
         let rule = "delete: {keys: ['k:{id}']}\npublish: {channel: c}"
         let news = try planned(rule) { planner in
-            planner.plan(deleting: Key(bytes: [107, 255]), rule: 0)
+            planner.plan(deleting: Key(bytes: key), rule: 0)
         }
-        #expect(texts(news) == [#"{"at":1764183600.123,"keys":[{"base64":"a/8="}],"rule":"r"}"#])
+        #expect(texts(news) == [#"{"at":1764183600.123,"keys":[{"base64":"\#(base64)"}],"rule":"r"}"#])
     }
 
     @Test func aMessageOfTheRulesOwnIsSentAsItIs() throws {

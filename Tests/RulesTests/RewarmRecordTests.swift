@@ -31,6 +31,21 @@ import Testing
         #expect(try recall(rewarm, under: rewarm) != nil)
     }
 
+    /// What is no text, as in the rows of a database whose encoding is SQL_ASCII, must not become something else.
+    @Test(arguments: ["sql: \"select :id\"", "http: {url: \"http://h/\", headers: {A: \"{id}\"}}"])
+    func anyBytesComeBackAsTheyWere(rewarm: String) throws {
+        let capture = try rules(rewarm)
+        let value: [UInt8] = [0x61, 0, 0xff]
+        let image = Image(capture.manifest.columns.map { _ in value as [UInt8]? })
+        let change = Change(capture: 1, kind: .insert, fired: 1, new: image)
+        let call = try #require(capture.plan(change).rewarms.first)
+        let text = try JSONEncoder().encode(call.record(capture.rules.rules))
+        let record = try JSONDecoder().decode(RewarmCall.Record.self, from: text)
+        let recalled = capture.planner.call(record, ofRule: 0)
+        #expect(recalled?.input == call.input && recalled?.key == Key(bytes: Array("k:".utf8) + value))
+        #expect(!String(decoding: text, as: UTF8.self).contains("\\u0000"), "Postgres refuses it")
+    }
+
     /// A value must not be bound as another column's.
     @Test(arguments: [
         ("sql: \"select :id, :name\"", "sql: \"select :name, :id\""),

@@ -1,8 +1,11 @@
+import FoundationEssentials
 import Postgres
 import Redis
 import Rules
 import TestSupport
 import Testing
+
+@testable import Delivery
 
 /// An action that fails on its own account is tried with backoff and then is a dead letter; others flow past it.
 @Suite struct DeadLetterTests {
@@ -87,6 +90,62 @@ import Testing
             let discarded = try await site.unstale(["dead-letters", "discard"] + letters)
             #expect(discarded == "discarded: \(letters.count)\n")
             #expect(try await site.unstale(["dead-letters", "list"]) == "no dead letters\n")
+        }
+    }
+
+    /// Keys are bytes, and Postgres' JSON and text are not: what is parked is what is tried again.
+    @Test func keysThatAreNoText() async throws {
+        try await Site.withUsers { site, _ in
+            let letters = DeadLetters(connection: try await site.connect(), policy: RetryPolicy(attempts: 1))
+            let keys = [Array("a}\0b".utf8), [0xff], Array("user:1".utf8)].map { Key(bytes: $0) }
+            let other = Key(bytes: [0, 0xfe])
+            let actions: [Action] =
+                keys.map { Action.delete(key: $0) } + [
+                    .tag(key: other), .bump(key: other), .expire(key: other, milliseconds: 5),
+                    .publish(message: ByteText(bytes: [0, 0xfd])),
+                ]
+            let failures = actions.map { FailedAction(rule: "user", action: $0, reason: "ERR \0 no", summary: "ERR") }
+            // What is dead already is not parked once more.
+            for _ in 0..<2 { try await letters.park(failures, target: "default") }
+            let parked = try await letters.all()
+            let found = try parked.map { try JSONDecoder().decode(Action.self, from: Data($0.action.utf8)) }
+            #expect(found == actions)
+            #expect(parked.allSatisfy { $0.error == "ERR \u{2400} no" })
+            let planner = Planner(rules: try RuleSet.parse(Users.rules).rules, manifests: [:])
+            #expect(try parked.prefix(3).map { try $0.plan(planner).keys.map(\.key) } == keys.map { [$0] })
+            #expect(try parked[3].plan(planner).actions.map(\.key) == [other])
+
+            #expect(try await letters.failedAgain(parked[0], reason: "ERR \0"))
+            #expect(try await letters.letter(parked[0].id)?.error == "ERR \u{2400}")
+            let list = try await site.unstale(["dead-letters", "list"]).split(separator: "\n")
+            #expect(list.count == actions.count)
+            let shown = try await site.unstale(["dead-letters", "show", "\(parked[1].id)"])
+            #expect(shown.contains(#"action: {"delete": {"key": {"base64": "/w=="}}}"#))
+            // As letters were before.
+            var old = parked[0]
+            old.action = #"{"delete": {"key": "user:1"}}"#
+            #expect(try old.plan(planner).keys.map(\.key) == [Key("user:1")])
+        }
+    }
+
+    /// A pattern finds such keys, and a redrive deletes those and no others.
+    @Test func keysThatAreNoTextAreRedriven() async throws {
+        try await Site.withProxiedUsers { site, proxy in
+            let poison = [Array("user:a}\0b".utf8), Array("user:".utf8) + [0xff]]
+            let cache = try await site.cache()
+            try await cache.set(Dictionary(poison.map { (Key(bytes: $0), "cached") }) { $1 })
+            for key in poison { proxy.poison(key, with: "ERR no") }
+            try await site.withWorker(["--attempts", "2"]) { _ in
+                let application = try await site.connect()
+                try await application.sql("TRUNCATE users")
+                try await eventually("two dead letters") {
+                    try await application.value("SELECT count(dead_at) FROM unstale.dead_letters") == "2"
+                }
+                #expect(Set(try await cache.entries().keys.map(\.bytes)) == Set(poison))
+                for key in poison { proxy.poison(key, with: nil) }
+                #expect(try await site.unstale(["dead-letters", "redrive", "--all"]) == "redriven: 2\n")
+                try await eventually("they are gone") { try await cache.entries().isEmpty }
+            }
         }
     }
 

@@ -10,30 +10,13 @@ struct NewsMessage: Encodable {
     /// Present if any row may have changed: all entries of the rule are stale.
     var any: Bool?
     /// Entries.
-    var keys: [Text]?
+    var keys: [ByteText]?
     /// What matches entries.
-    var patterns: [Text]?
+    var patterns: [ByteText]?
     /// What entries are filed under.
-    var tags: [Text]?
+    var tags: [ByteText]?
     /// Counters of generations.
-    var counters: [Text]?
-
-    /// A string, or where the bytes are no UTF-8 an object with them in Base64.
-    struct Text: Encodable {
-        let bytes: [UInt8]
-
-        private enum CodingKeys: String, CodingKey { case base64 }
-
-        func encode(to encoder: any Encoder) throws {
-            if let text = String(validating: bytes, as: UTF8.self) {
-                var container = encoder.singleValueContainer()
-                try container.encode(text)
-            } else {
-                var container = encoder.container(keyedBy: CodingKeys.self)
-                try container.encode(Data(bytes).base64EncodedString(), forKey: .base64)
-            }
-        }
-    }
+    var counters: [ByteText]?
 
     /// About so much is told in one message.
     private static let itemsPerMessage = 300
@@ -70,7 +53,7 @@ struct NewsMessage: Encodable {
 
     /// Gives how many bytes it has.
     private mutating func insert(_ item: News.Item) -> Int {
-        let (list, bytes): (WritableKeyPath<NewsMessage, [Text]?>, [UInt8]) =
+        let (list, bytes): (WritableKeyPath<NewsMessage, [ByteText]?>, [UInt8]) =
             switch item {
             case .key(let key): (\.keys, key.bytes)
             case .pattern(let pattern): (\.patterns, pattern.bytes)
@@ -78,7 +61,7 @@ struct NewsMessage: Encodable {
             case .counter(let key): (\.counters, key.bytes)
             case .message(let text): (\.keys, text)
             }
-        self[keyPath: list] = (self[keyPath: list] ?? []) + [Text(bytes: bytes)]
+        self[keyPath: list] = (self[keyPath: list] ?? []) + [ByteText(bytes: bytes)]
         return bytes.count
     }
 

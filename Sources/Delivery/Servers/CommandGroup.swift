@@ -6,4 +6,6 @@ struct CommandGroup: Sendable {
     /// One of the keys; nil: there is none, and any server will do.
     var key: Key?
     var commands: [RedisCommand]
+    /// The only place where they may be executed; nil: wherever the key is.
+    var place: Place?
 }

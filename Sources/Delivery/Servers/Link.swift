@@ -87,8 +87,10 @@ actor Link {
 
     /// Sends the commands once. Nil when they got no replies; then, and when a reply tells of trouble of the
     /// target, the link pauses.
+    ///
+    /// - Parameter mayProbe: whether a command that met with trouble may be sent again to see if the pause is over.
     nonisolated func attempt(
-        _ commands: [RedisCommand], on connection: RedisConnection
+        _ commands: [RedisCommand], on connection: RedisConnection, mayProbe: Bool = true
     ) async throws(CancellationError) -> [RedisReply]? {
         do throws(RedisError) {
             let start = ContinuousClock.now
@@ -97,7 +99,7 @@ actor Link {
             for (command, reply) in zip(commands, replies) {
                 guard case .error(let error) = reply, isTrouble(error) else { continue }
                 let summary = Trouble(error).isTargets ? error.summary : error.kind
-                await pause(error.text, summary: summary, of: connection, probe: command)
+                await pause(error.text, summary: summary, of: connection, probe: mayProbe ? command : nil)
                 break
             }
             return replies

@@ -12,6 +12,8 @@ final class Servers: Sendable {
         var complaints: [Int: TargetState] = [:]
         var lastComplaint = 0
         var announced = TargetState.connecting
+        /// See ``Place/era``.
+        var era = 0
         var hasEnded = false
     }
 
@@ -87,29 +89,38 @@ final class Servers: Sendable {
     }
 
     /// Sends each group once to whoever has its keys, and again only where a redirection says so. Nil for those that
-    /// got no replies, and trouble of a server in the last of a group's replies: these are to be tried again.
-    func attempt(_ groups: [CommandGroup]) async throws(CancellationError) -> [[RedisReply]?] {
+    /// got no replies, or whose place is gone, and trouble of a server in the last of a group's replies: these are to be
+    /// tried again.
+    func attempt(_ groups: [CommandGroup]) async throws(CancellationError) -> [Answer?] {
         var map = try await topology.knownMap()
         var routed = groups.map { RoutedGroup($0, isCluster: map.isCluster) }
+        var places = [Place?](repeating: nil, count: groups.count)
         while true {
-            var steps: [RedisURL.Address: [(index: Int, commands: [RedisCommand])]] = [:]
+            var steps: [RedisURL.Address: [Step]] = [:]
             for index in routed.indices {
                 guard let step = routed[index].step(map) else { continue }
-                steps[step.address, default: []].append((index, step.commands))
+                steps[step.address, default: []].append((index, step.commands, groups[index].place))
             }
             if steps.isEmpty { break }
-            for (address, indexes, replies) in try await send(steps) {
-                for (index, replies) in zip(indexes, replies) {
-                    if let redirection = routed[index].take(replies, from: address) { topology.follow(redirection) }
+            for answers in try await send(steps) {
+                for (index, replies) in zip(answers.indexes, answers.replies) {
+                    places[index] = answers.place
+                    let redirection = routed[index].take(replies, from: answers.address)
+                    if let redirection { topology.follow(redirection) }
                 }
             }
             map = topology.map ?? map
         }
         if routed.contains(where: \.doubtsMap) { topology.doubt() }
-        return routed.map { if case .done(let replies) = $0.outcome { replies } else { nil } }
+        return zip(routed, places).map { routed, place in
+            if case .done(let replies) = routed.outcome { Answer(replies: replies, place: place) } else { nil }
+        }
     }
 
-    private typealias Answers = (address: RedisURL.Address, indexes: [Int], replies: [[RedisReply]?])
+    /// Commands of the group with this number, and the only place for them if there is one.
+    private typealias Step = (index: Int, commands: [RedisCommand], place: Place?)
+
+    private typealias Answers = (address: RedisURL.Address, place: Place?, indexes: [Int], replies: [[RedisReply]?])
 
     /// Waits before what came to nothing is tried again.
     func rest(afterFailures failures: Int) async throws(CancellationError) {
@@ -142,9 +153,7 @@ final class Servers: Sendable {
     }
 
     /// One pipeline for each server, all at the same time.
-    private func send(
-        _ steps: [RedisURL.Address: [(index: Int, commands: [RedisCommand])]]
-    ) async throws(CancellationError) -> [Answers] {
+    private func send(_ steps: [RedisURL.Address: [Step]]) async throws(CancellationError) -> [Answers] {
         // Nearly always there is one, which needs no task.
         if steps.count == 1, let (address, steps) = steps.first { return [try await send(steps, to: address)] }
         do {
@@ -157,22 +166,32 @@ final class Servers: Sendable {
         }
     }
 
-    private func send(
-        _ steps: [(index: Int, commands: [RedisCommand])], to address: RedisURL.Address
-    ) async throws(CancellationError) -> Answers {
+    private func send(_ steps: [Step], to address: RedisURL.Address) async throws(CancellationError) -> Answers {
         let indexes = steps.map(\.index)
         let none = [[RedisReply]?](repeating: nil, count: steps.count)
-        guard let link = try await link(to: address), let connection = try await connection(of: link),
-            let replies = try await link.attempt(steps.flatMap(\.commands) + acknowledgement, on: connection)
-        else { return (address, indexes, none) }
+        guard let link = try await link(to: address), let connection = try await connection(of: link) else {
+            return (address, nil, indexes, none)
+        }
+        // Read after the connection was given: where that is not the one of this era, it is closed.
+        let place = Place(address: address, era: state.withLock { $0.era })
+        let isDue = steps.map { $0.place == nil || $0.place == place }
+        let due = zip(steps, isDue).filter { $0.1 }.map { $0.0 }
+        guard !due.isEmpty else { return (address, place, indexes, none) }
+        // What has a place is not done by the connection that comes after a pause.
+        let mayProbe = due.allSatisfy { $0.place == nil }
+        let commands = due.flatMap(\.commands) + acknowledgement
+        guard let replies = try await link.attempt(commands, on: connection, mayProbe: mayProbe) else {
+            return (address, place, indexes, none)
+        }
         if let wait = options.replicaWait, let shortfall = wait.shortfall(replies.last) {
             await link.pause(shortfall, of: connection, probe: wait.command)
-            return (address, indexes, none)
+            return (address, place, indexes, none)
         }
         var rest = replies[...]
         return (
-            address, indexes,
-            steps.map { step in
+            address, place, indexes,
+            zip(steps, isDue).map { step, isDue -> [RedisReply]? in
+                guard isDue else { return nil }
                 defer { rest = rest.dropFirst(step.commands.count) }
                 return Array(rest.prefix(step.commands.count))
             }
@@ -218,6 +237,7 @@ final class Servers: Sendable {
             state.links[address] = nil
             state.states[address] = nil
             state.identities[address] = nil
+            state.era += 1
         }
         changed.fire()
     }
@@ -251,6 +271,8 @@ final class Servers: Sendable {
             new = .paused(since: since, reason: reason.contains("\(address)") ? reason : "\(address): \(reason)")
         }
         state.withLock { state in
+            // Told of each connection before it is given to anybody, and of each loss.
+            state.era += 1
             if state.links[address] != nil { state.states[address] = new }
         }
         announce()

@@ -33,6 +33,7 @@ struct Tags: Sendable {
     ) async throws(CancellationError) -> Outcome {
         var outcome = Outcome()
         var random = SystemRandomNumberGenerator()
+        var retries = target.retries()
         var rest = tags[...]
         while !rest.isEmpty {
             var open = rest.prefix(Self.tagsPerPipeline).map { tag in
@@ -43,41 +44,46 @@ struct Tags: Sendable {
                 outcome.failedTags += open.compactMap { tag in tag.failure.map { Failure(key: tag.tag, reason: $0) } }
                 open.removeAll(where: \.isDone)
                 if open.isEmpty { break }
-                try await round(&open, isFenced, &outcome)
+                try await round(&open, isFenced, &outcome, &retries)
             }
         }
         return outcome
     }
 
-    /// Empties one set of each tag.
+    /// Empties one set of each tag, but for those that came to nothing, of which nothing is lost by that.
     private func round(
-        _ tags: inout [TagProgress], _ isFenced: (Key, Key) -> Bool, _ outcome: inout Outcome
+        _ tags: inout [TagProgress], _ isFenced: (Key, Key) -> Bool, _ outcome: inout Outcome,
+        _ retries: inout Retries
     ) async throws(CancellationError) {
-        let replies = try await target.execute(groups: tags.map(\.take))
+        let groups = tags.indices.map { tags[$0].take() }
+        let answers = try await target.attempt(groups, &retries)
         var pages: [(index: Int, page: ScanPage)] = []
-        for (index, replies) in replies.enumerated() {
-            if let page = tags[index].took(replies) { pages.append((index, page)) }
+        for (index, answer) in answers.enumerated() {
+            if let answer, let page = tags[index].took(answer) { pages.append((index, page)) }
         }
         let found = pages.flatMap { index, page in page.keys.map { (Key(bytes: Array($0)), tags[index].tag) } }
         try await delete(found, isFenced, &outcome)
         // Small ones don't wait for large ones.
-        try await finish(pages.filter { $0.page.cursor == ScanPage.edge }.map(\.index), of: &tags)
+        try await finish(pages.filter { $0.page.cursor == ScanPage.edge }.map(\.index), of: &tags, &retries)
         for (index, page) in pages where page.cursor != ScanPage.edge {
-            try await readOn(&tags[index], from: page.cursor, isFenced, &outcome)
-            if tags[index].failure == nil { try await finish([index], of: &tags) }
+            let isRead = try await readOn(&tags[index], from: page.cursor, isFenced, &outcome, &retries)
+            if isRead { try await finish([index], of: &tags, &retries) }
         }
     }
 
     /// Removes sets that were read, each key of which is gone.
-    private func finish(_ indexes: [Int], of tags: inout [TagProgress]) async throws(CancellationError) {
-        _ = try await target.execute(groups: indexes.map { tags[$0].finish })
-        for index in indexes { tags[index].finished() }
+    private func finish(
+        _ indexes: [Int], of tags: inout [TagProgress], _ retries: inout Retries
+    ) async throws(CancellationError) {
+        let answers = try await target.attempt(indexes.map { tags[$0].finish }, &retries)
+        for (index, answer) in zip(indexes, answers) where answer != nil { tags[index].finished() }
     }
 
-    /// Reads and deletes the rest of a large set.
+    /// Reads and deletes the rest of a large set; false when it was broken off.
     private func readOn(
-        _ tag: inout TagProgress, from start: [UInt8], _ isFenced: (Key, Key) -> Bool, _ outcome: inout Outcome
-    ) async throws(CancellationError) {
+        _ tag: inout TagProgress, from start: [UInt8], _ isFenced: (Key, Key) -> Bool, _ outcome: inout Outcome,
+        _ retries: inout Retries
+    ) async throws(CancellationError) -> Bool {
         let ping = CommandGroup(key: tag.tag, commands: [RedisCommand("PING")])
         var pace = try await SweepPace(options) { () throws(CancellationError) in
             _ = try await target.execute(groups: [ping])
@@ -86,8 +92,8 @@ struct Tags: Sendable {
         while cursor != ScanPage.edge {
             let start = ContinuousClock.now
             let group = tag.read(from: cursor, count: pace.count)
-            let replies = try await target.execute(groups: [group])
-            guard let page = tag.read(replies.first?.first ?? .null) else { return }
+            let answer = try await target.attempt([group], &retries)[0]
+            guard let answer, let page = tag.read(answer.replies.first ?? .null) else { return false }
             let middle = ContinuousClock.now
             var rest = pace.scanned(in: middle - start)
             try await delete(page.keys.map { (Key(bytes: Array($0)), tag.tag) }, isFenced, &outcome)
@@ -97,6 +103,7 @@ struct Tags: Sendable {
             do { try await Task.sleep(until: end + rest) } catch { throw CancellationError() }
             cursor = page.cursor
         }
+        return true
     }
 
     /// Names of our own are nobody's entries, whoever files them.

@@ -6,14 +6,14 @@ extension HTTPCall: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
-            url: Array(try container.decode(String.self, forKey: .url).utf8),
+            url: try container.decode(ByteText.self, forKey: .url).bytes,
             headers: try container.decode([Header].self, forKey: .headers))
     }
 
     /// Writes a call.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(String(decoding: url, as: UTF8.self), forKey: .url)
+        try container.encode(ByteText(bytes: url), forKey: .url)
         try container.encode(headers, forKey: .headers)
     }
 }
@@ -26,13 +26,13 @@ extension HTTPCall.Header: Codable {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             name: try container.decode(String.self, forKey: .name),
-            value: Array(try container.decode(String.self, forKey: .value).utf8))
+            value: try container.decode(ByteText.self, forKey: .value).bytes)
     }
 
     /// Writes a header.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
-        try container.encode(String(decoding: value, as: UTF8.self), forKey: .value)
+        try container.encode(ByteText(bytes: value), forKey: .value)
     }
 }

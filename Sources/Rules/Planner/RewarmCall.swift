@@ -54,24 +54,23 @@ extension RewarmCall {
     /// What outlives the process.
     public struct Record: Codable, Hashable, Sendable {
         /// The entry's key.
-        public var key: String
+        public var key: Key
         /// The template that made it.
-        public var template: String
+        public var template: ByteText
         /// The query's parameters, as `parameters` has their values.
         var columns: [String]?
-        var parameters: [String?]?
+        var parameters: [ByteText?]?
         var http: HTTPCall?
     }
 
     /// The call as a record.
     public func record(_ rules: [Rule]) -> Record {
         let rewarm = rules[rule].rewarm[entry]
-        var record = Record(
-            key: key.description, template: rewarm.key.source, columns: nil, parameters: nil, http: nil)
+        var record = Record(key: key, template: rewarm.key.recordedSource, columns: nil, parameters: nil, http: nil)
         switch (input, rewarm.loader) {
         case (.sql(let values), _):
             record.columns = rewarm.sql?.parameters.map(\.description)
-            record.parameters = values.map { $0.map { String(decoding: $0, as: UTF8.self) } }
+            record.parameters = values.map { $0.map { ByteText(bytes: $0) } }
         case (.http(var call), .http(let http)):
             let fixed = Set(http.headers.filter(\.value.isFixed).map(\.name))
             call.headers.removeAll { fixed.contains($0.name) }
@@ -86,7 +85,7 @@ extension Planner {
     /// The call that was recorded, for the rule with this number; nil where the rule has no such loader any more, or
     /// one that asks for something else.
     public func call(_ record: RewarmCall.Record, ofRule rule: Int) -> RewarmCall? {
-        guard let entry = rules[rule].rewarm.firstIndex(where: { $0.key.source == record.template }) else {
+        guard let entry = rules[rule].rewarm.firstIndex(where: { $0.key.recordedSource == record.template }) else {
             return nil
         }
         let input: RewarmCall.Input
@@ -95,14 +94,14 @@ extension Planner {
             guard record.columns == sql.parameters.map(\.description), values.count == sql.parameters.count else {
                 return nil
             }
-            input = .sql(values.map { $0.map { Array($0.utf8) } })
+            input = .sql(values.map { $0?.bytes })
         case (.http(let http), _, let call?):
             guard let call = http.call(call) else { return nil }
             input = .http(call)
         default: return nil
         }
         return RewarmCall(
-            rule: rule, entry: entry, key: Key(record.key), input: input,
+            rule: rule, entry: entry, key: record.key, input: input,
             isKeyed: rules[rule].rewarm[entry].isKeyed, isRetry: true)
     }
 }
@@ -122,6 +121,8 @@ extension HTTPTemplate {
 }
 
 extension Template {
+    fileprivate var recordedSource: ByteText { ByteText(bytes: Array(source.utf8)) }
+
     fileprivate func couldMake(_ text: [UInt8]) -> Bool {
         Glob(KeyTemplate(key: self).anyRow).matches(Key(bytes: text))
     }

@@ -134,5 +134,5 @@ async def _hear(channel: PubSub) -> dict:
 
 
 def text(item: str | dict) -> str:
-    """A key. One that is no UTF-8 comes as an object, and is what Python makes of such bytes."""
+    """A key. One that is no UTF-8, or has a NUL in it, comes as an object, and is what Python makes of such bytes."""
     return item if isinstance(item, str) else base64.b64decode(item["base64"]).decode(errors="surrogateescape")

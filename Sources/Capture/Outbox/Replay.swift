@@ -50,7 +50,7 @@ public struct Replay: Sendable {
             """
             WITH written AS (
                 INSERT INTO unstale.outbox (capture, op, rules, old, new, detail)
-                SELECT o.capture, CASE WHEN o.op = 'a' THEN 't' ELSE o.op END, o.rules, o.old, o.new, $1
+                SELECT o.capture, CASE WHEN o.op = 'a' THEN 't' ELSE o.op END, o.rules, o.old, o.new, $1::text
                 FROM unstale.outbox AS o
                 WHERE o.at >= now() - make_interval(secs => $2::float8) AND o.capture = ANY ($3::text[]::int[])
                     -- What was replayed is there already.
@@ -58,10 +58,10 @@ public struct Replay: Sendable {
                 UNION ALL
                 -- But for what was written for itself: all rows counted as changed, each time for the same reason. It is
                 -- for whom it was then, as far as that is for whom it is now.
-                SELECT DISTINCT o.capture, o.op, o.rules, NULL::text[], NULL::text[], (s.scope || $1::jsonb)::text
+                SELECT DISTINCT o.capture, o.op, o.rules, NULL::text[], NULL::text[], (s.scope || $1::text::jsonb)::text
                 FROM unstale.outbox AS o, LATERAL (SELECT CASE WHEN o.op = 't' THEN o.detail::jsonb END) AS s(scope)
                 WHERE o.at >= now() - make_interval(secs => $2::float8) AND o.capture = ANY ($3::text[]::int[])
-                    AND s.scope || $1::jsonb = $1::jsonb || s.scope
+                    AND s.scope || $1::text::jsonb = $1::text::jsonb || s.scope
                 RETURNING 1),
             rung AS (SELECT pg_notify('unstale', ''))
             SELECT (SELECT count(*) FROM written) FROM rung

@@ -4,8 +4,12 @@ public import Rules
 /// Installs the capture, shows what it would do, and takes it away again.
 public struct Installer: Sendable {
     private let connection: PostgresConnection
-    /// How long a table's lock is waited for.
+    /// How long tables' locks are tried for.
     private let lockTimeout: Duration
+    /// How long a try waits for a lock, and how long after that the next one begins. Whoever writes to the table waits
+    /// behind it. And it is less than Postgres' `deadlock_timeout` of 1 s, after which one of those who wait for each
+    /// other is ended: that must not be the application.
+    private static let patience = Duration.milliseconds(500)
 
     /// An installer on a connection of the tables' owner.
     public init(connection: PostgresConnection, lockTimeout: Duration = .seconds(5)) {
@@ -26,7 +30,8 @@ public struct Installer: Sendable {
         -> Preview
     {
         let steps = try await steps(rules, settings, workerRole: workerRole)
-        return Preview(summaries: steps.map(\.summary), sql: transaction(steps))
+        let sql = transaction(steps, patience: min(lockTimeout, Self.patience))
+        return Preview(summaries: steps.map(\.summary), sql: sql)
     }
 
     /// Takes the steps, in one transaction; returns them. Nothing to do is nothing done.
@@ -54,22 +59,32 @@ public struct Installer: Sendable {
 
     private func take(_ steps: [InstallPlan.Step], doing: String) async throws(PostgresError) {
         guard !steps.isEmpty else { return }
-        do {
-            try await connection.script(transaction(steps), deadline: .seconds(600), doing: doing)
-        } catch {
-            // The script's own transaction is open after a failure in it.
-            _ = try? await connection.script("ROLLBACK", doing: doing)
-            guard error.sqlState == "55P03" else { throw error }
-            throw PostgresError(
-                code: error.code,
-                message:
-                    "\(error.message): another session holds a lock on a captured table; try again, or raise --lock-timeout",
-                doing: doing)
+        let end = ContinuousClock.now + lockTimeout
+        while true {
+            let left = max(.milliseconds(1), end - .now)
+            let sql = transaction(steps, patience: min(left, Self.patience))
+            do {
+                try await connection.script(sql, deadline: .seconds(600), doing: doing)
+                return
+            } catch {
+                // The script's own transaction is open after a failure in it.
+                _ = try? await connection.script("ROLLBACK", doing: doing)
+                guard error.sqlState == "55P03" else { throw error }
+                guard .now + Self.patience < end else {
+                    throw PostgresError(
+                        code: error.code,
+                        message:
+                            "\(error.message): another session holds a lock on a captured table; try again, or raise --lock-timeout",
+                        doing: doing)
+                }
+            }
+            // Those who had to wait go first. Who is cancelled meanwhile learns it from the next try.
+            try? await Task.sleep(for: Self.patience)
         }
     }
 
-    private func transaction(_ steps: [InstallPlan.Step]) -> String {
-        let milliseconds = Int64(lockTimeout / .milliseconds(1))
+    private func transaction(_ steps: [InstallPlan.Step], patience: Duration) -> String {
+        let milliseconds = Int64(patience / .milliseconds(1))
         let body = steps.map {
             "-- \($0.summary.split(whereSeparator: \.isNewline).joined(separator: " "))\n\($0.sql)"
         }

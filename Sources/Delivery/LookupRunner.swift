@@ -1,10 +1,12 @@
 public import Postgres
 public import Rules
 
-/// Runs the lookups of a plan: one query for all calls of a rule.
+/// Runs the lookups of a plan: one query for many calls of a rule.
 public struct LookupRunner: Sendable {
     private let connection: PostgresConnection
     private let statements: [String: LookupStatement]
+    /// So few calls that a query which takes too long says something of them, and so many that its own cost vanishes.
+    private static let callsPerQuery = 500
 
     /// - Parameters:
     ///   - connection: A session that is set up with `sessionSettings`.
@@ -26,34 +28,53 @@ public struct LookupRunner: Sendable {
         var plan = Plan()
         var failures: [FailedAction] = []
         for (_, calls) in Dictionary(grouping: calls, by: \.rule).sorted(by: { $0.key < $1.key }) {
-            try await run(calls[...], planner, &plan, &failures)
+            var timeouts: [PostgresError] = []
+            for start in stride(from: 0, to: calls.count, by: Self.callsPerQuery) {
+                let some = calls[start..<min(start + Self.callsPerQuery, calls.count)]
+                if timeouts.count >= 2 {
+                    // Other rules' lookups have waited long enough.
+                    failures += fail(some, timeouts[0], planner)
+                } else if let timeout = try await run(some, planner, &plan, &failures) {
+                    timeouts.append(timeout)
+                }
+            }
         }
         return (plan, failures)
     }
 
     /// Runs calls of one rule. When their query fails they are halved, until the ones at fault stand alone; but when it
-    /// takes too long, all are at fault: each half might take as long again, while other rules' lookups wait.
+    /// takes too long, all are at fault: each half might take as long again, while other rules' lookups wait. Gives the
+    /// error then.
+    @discardableResult
     private func run(
         _ calls: ArraySlice<LookupCall>, _ planner: Planner, _ plan: inout Plan,
         _ failures: inout [FailedAction]
-    ) async throws(PostgresError) {
+    ) async throws(PostgresError) -> PostgresError? {
         do {
             plan.merge(try await attempt(calls, planner))
         } catch let error as PostgresError where error.isServerTrouble || error.code == .cancelled {
             throw error
         } catch {
-            let postgresError = error as? PostgresError
-            guard calls.count > 1, postgresError?.tookTooLong != true else {
-                failures += calls.map { call in
-                    FailedAction(
-                        rule: planner.rules[call.rule].name.value, action: .lookup(call.record(planner.rules)),
-                        reason: "\(error)", summary: postgresError?.summary ?? "\(error)")
-                }
-                return
+            let timeout = (error as? PostgresError).flatMap { $0.tookTooLong ? $0 : nil }
+            guard calls.count > 1, timeout == nil else {
+                failures += fail(calls, error, planner)
+                return timeout
             }
             let middle = calls.startIndex + calls.count / 2
             try await run(calls[..<middle], planner, &plan, &failures)
             try await run(calls[middle...], planner, &plan, &failures)
+        }
+        return nil
+    }
+
+    private func fail(
+        _ calls: ArraySlice<LookupCall>, _ error: any Error, _ planner: Planner
+    ) -> [FailedAction] {
+        let summary = (error as? PostgresError)?.summary ?? "\(error)"
+        return calls.map { call in
+            FailedAction(
+                rule: planner.rules[call.rule].name.value, action: .lookup(call.record(planner.rules)),
+                reason: "\(error)", summary: summary)
         }
     }
 
@@ -77,9 +98,9 @@ public struct LookupRunner: Sendable {
     }
 }
 
-/// A call of a lookup that the rules no longer have.
+/// A call of a lookup that the rules no longer have, or whose table is gone.
 struct UnknownLookup: Error, CustomStringConvertible {
     let rule: String
 
-    var description: String { "the rule '\(rule)' has no lookup any more" }
+    var description: String { "the lookup of the rule '\(rule)' does not fit the rules or the database any more" }
 }

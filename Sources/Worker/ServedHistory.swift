@@ -16,7 +16,7 @@ struct ServedHistory: Codable, Hashable, Sendable {
     /// Marks in one window. What is kept too long for want of more is an eighth of it.
     private static let density: Int64 = 8
 
-    /// Nobody is known to have been served.
+    /// Nothing is known of earlier times.
     init() {}
 
     /// A target that needs nothing from before this cursor, now or ever.

@@ -57,7 +57,7 @@ final class Serving: Sendable {
         self.generation = generation
         window = SharedWindow(InFlightWindow(at: ReadPosition(start.cursor), limit: worker.settings.inFlightLimit))
         planning = Planning(rules: generation.rules, manifests: start.capture.manifests)
-        upkeep = Mutex(UpkeepState(server: start.server, state: start.state))
+        upkeep = Mutex(UpkeepState(server: start.server, state: start.state, replayWindow: start.capture.replayWindow))
     }
 
     var settings: WorkerSettings { worker.settings }

@@ -16,11 +16,12 @@ struct UpkeepState: Sendable {
     /// How far the target had been served at earlier times.
     private var history: ServedHistory
     /// How long records are kept once every target has passed them.
-    private(set) var replayWindow = CaptureSettings().replayWindow
+    private(set) var replayWindow: Duration
 
     /// What was stored when the session began.
-    init(server: String?, state: WorkerState) {
+    init(server: String?, state: WorkerState, replayWindow: Duration) {
         self.server = server
+        self.replayWindow = replayWindow
         history = state.history ?? ServedHistory()
         problems = state.problems
         confirmedVersions = state.triggerVersions

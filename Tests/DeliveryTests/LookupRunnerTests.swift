@@ -57,4 +57,28 @@ import Testing
             #expect((1...8).allSatisfy { keys.contains("order:n\($0)") })
         }
     }
+
+    /// Many calls, none of which takes long, are more than one query: together they would be too slow.
+    @Test func manyCallsAreNotSlow() async throws {
+        let set = try RuleSet.parse(
+            """
+            version: 1
+            rules:
+              - name: many
+                table: lines
+                lookup: select :order_id::text as number, pg_sleep(0.001)
+                delete: {keys: ["order:{number}"]}
+            """)
+        let planner = Planner(rules: set.rules, manifests: [1: set.manifest(for: set.tables[0])])
+        let plan = planner.plan(
+            (1...1_800).map { Change(capture: 1, kind: .insert, fired: 1, new: Image(["\($0)"])) })
+        try await TestDatabase.with { database in
+            let connection = try await PostgresConnection.connect(PostgresSettings(connection: database.url))
+            try await connection.script("SET statement_timeout = '1500ms'", doing: "testing")
+            let statement = LookupStatement(rule: set.rules[0], types: ["order_id": "int"])
+            let runner = LookupRunner(connection: connection, statements: ["many": try #require(statement)])
+            let found = try await runner.run(plan.lookups, planner: planner)
+            #expect(found.failures.isEmpty && found.plan.keys.count == 1_800)
+        }
+    }
 }

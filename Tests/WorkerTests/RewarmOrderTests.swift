@@ -74,4 +74,33 @@ import Testing
             }
         }
     }
+
+    /// What the application fills while it is asked by an older change goes again.
+    @Test func aTouchOfAnOlderChange() async throws {
+        let respond: @Sendable (HTTPPeer.Request) -> [HTTPPeer.Step] = { _ in
+            [.hold, .send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")]
+        }
+        try await HTTPPeer.with(respond: respond) { peer in
+            let rules = Self.rules(
+                "http: {url: \"http://127.0.0.1:\(peer.port)/teams/{team}\"}, touch: true, deadline: 20s")
+            try await Site.with(rules: rules, schema: Self.schema) { site, _ in
+                try await site.withWorker { _ in
+                    let application = try await site.connect()
+                    try await site.cache().set("member:1:team", "seen:1:6")
+                    try await application.sql("UPDATE members SET team = 5 WHERE id = 1")
+                    try await eventually("the application is asked") { peer.holding == 1 }
+                    // This one waits for it, and has the application asked once more.
+                    try await application.sql("UPDATE members SET team = 6 WHERE id = 1")
+                    try await site.wait(for: "seen:1:6", toBe: nil)
+                    try await site.cache().set("member:1:team")
+                    peer.release()
+                    try await site.wait(for: "member:1:team", toBe: nil)
+                    try await eventually("all is done") {
+                        peer.release()
+                        return try await site.isServed(application)
+                    }
+                }
+            }
+        }
+    }
 }

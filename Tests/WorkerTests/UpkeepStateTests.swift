@@ -27,7 +27,7 @@ import Testing
     private func walk(_ random: inout SeededGenerator) {
         var tables = Dictionary(uniqueKeysWithValues: Self.tables.map { ($0, Table()) })
         var stored = WorkerState()
-        var state = UpkeepState(server: nil, state: stored)
+        var state = UpkeepState(server: nil, state: stored, replayWindow: .seconds(900))
         _ = state.examined(capture(tables), at: .now)
         stored = state.state(pausedReason: nil, worker: "w")
         for _ in 0..<40 {
@@ -62,7 +62,7 @@ import Testing
                 stored = state.state(pausedReason: nil, worker: "w")
             default:
                 // A crash: what is not stored is forgotten.
-                state = UpkeepState(server: nil, state: WorkerState.decode(stored.json))
+                state = UpkeepState(server: nil, state: WorkerState.decode(stored.json), replayWindow: .seconds(900))
             }
         }
         // All is well again; the worker looks, and repairs.
@@ -80,6 +80,19 @@ import Testing
         _ = state.examined(capture(tables), at: .now)
         #expect(state.gaps.isEmpty, "once is enough")
         #expect(state.state(pausedReason: nil, worker: "w").problems.isEmpty)
+    }
+
+    /// What a long replay window is judged by survives the session.
+    @Test func historyOfALongWindow() throws {
+        let window = Duration.seconds(86_400)
+        var state = UpkeepState(server: nil, state: WorkerState(), replayWindow: window)
+        for hour in 0...30 {
+            let now = ServerTime(microseconds: Int64(hour) * 3_600_000_000)
+            state.served(try #require(Snapshot("\(hour + 3):\(hour + 3):")), at: now)
+            let stored = state.state(pausedReason: nil, worker: "w")
+            state = UpkeepState(server: nil, state: WorkerState.decode(stored.json), replayWindow: window)
+            #expect((stored.history?.cursor(aWindowBefore: now, window: window) != nil) == (hour >= 24))
+        }
     }
 
     private func capture(_ tables: [String: Table]) -> CaptureState {

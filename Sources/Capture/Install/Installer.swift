@@ -6,10 +6,12 @@ public struct Installer: Sendable {
     private let connection: PostgresConnection
     /// How long tables' locks are tried for.
     private let lockTimeout: Duration
-    /// How long a try waits for a lock, and how long after that the next one begins. Whoever writes to the table waits
-    /// behind it. And it is less than Postgres' `deadlock_timeout` of 1 s, after which one of those who wait for each
-    /// other is ended: that must not be the application.
-    private static let patience = Duration.milliseconds(500)
+    /// How long one try waits for a lock. Whoever writes to the table waits behind it. And by default it is less than
+    /// Postgres' `deadlock_timeout` of 1 s, after which one of those who wait for each other is ended: that must not be
+    /// the application.
+    private var patience: Duration { min(lockTimeout, max(.milliseconds(500), lockTimeout / 10)) }
+    /// How long those who had to wait go first.
+    private static let rest = Duration.milliseconds(500)
 
     /// An installer on a connection of the tables' owner.
     public init(connection: PostgresConnection, lockTimeout: Duration = .seconds(5)) {
@@ -30,7 +32,7 @@ public struct Installer: Sendable {
         -> Preview
     {
         let steps = try await steps(rules, settings, workerRole: workerRole)
-        let sql = transaction(steps, patience: min(lockTimeout, Self.patience))
+        let sql = transaction(steps, patience: lockTimeout)
         return Preview(summaries: steps.map(\.summary), sql: sql)
     }
 
@@ -61,8 +63,7 @@ public struct Installer: Sendable {
         guard !steps.isEmpty else { return }
         let end = ContinuousClock.now + lockTimeout
         while true {
-            let left = max(.milliseconds(1), end - .now)
-            let sql = transaction(steps, patience: min(left, Self.patience))
+            let sql = transaction(steps, patience: max(.milliseconds(1), min(end - .now, patience)))
             do {
                 try await connection.script(sql, deadline: .seconds(600), doing: doing)
                 return
@@ -70,7 +71,7 @@ public struct Installer: Sendable {
                 // The script's own transaction is open after a failure in it.
                 _ = try? await connection.script("ROLLBACK", doing: doing)
                 guard error.sqlState == "55P03" else { throw error }
-                guard .now + Self.patience < end else {
+                guard .now + Self.rest < end else {
                     throw PostgresError(
                         code: error.code,
                         message:
@@ -78,8 +79,8 @@ public struct Installer: Sendable {
                         doing: doing)
                 }
             }
-            // Those who had to wait go first. Who is cancelled meanwhile learns it from the next try.
-            try? await Task.sleep(for: Self.patience)
+            // Who is cancelled meanwhile learns it from the next try.
+            try? await Task.sleep(for: Self.rest)
         }
     }
 

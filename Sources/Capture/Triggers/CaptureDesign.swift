@@ -44,7 +44,8 @@ struct CaptureDesign: Sendable {
     }
 
     /// Whether the installed triggers read the columns as they are now: another type may be compared and written as text in
-    /// another way, and another primary key pairs other rows. A function that reads a column that is gone fails, and so says that any row may have changed.
+    /// another way, and another primary key pairs other rows. A function that reads a column that is gone fails, and so says
+    /// that any row may have changed.
     func isRead(by state: InstalledState) -> Bool {
         let tables = Set([shape.name] + shape.descendants)
         return events.allSatisfy { event in

@@ -174,7 +174,7 @@ struct RecordWriter {
                         \(conditions.mask(.update, pairing: .where("\(oldExists) AND \(newExists)"))) AS fired,
                         CASE WHEN \(oldExists) THEN \(image("old")) END AS old_row,
                         CASE WHEN \(newExists) THEN \(image("new")) END AS new_row
-                    \(Self.pairing)\(isOneRow)
+                    \(Self.pairing)\(keysAreEqual)
             """
         // Images that are equal are stored once.
         return distinct(
@@ -189,7 +189,7 @@ struct RecordWriter {
 
     private static let pairing = "FROM old_rows AS old FULL JOIN new_rows AS new ON "
 
-    private var isOneRow: String {
+    private var keysAreEqual: String {
         shape.primaryKey.map { name in
             let cast = shape.column(name)?.hasBuiltinEquality ?? false ? "" : "::text"
             let column = SQL.identifier(name)
@@ -201,7 +201,7 @@ struct RecordWriter {
     /// is taken for a row that is not there; to pair no rows is right whatever the key is.
     func pairsRows(as source: String) -> Bool {
         guard source.holds(Self.pairing) else { return true }
-        return !shape.primaryKey.isEmpty && source.holds("\(Self.pairing)\(isOneRow)\n")
+        return !shape.primaryKey.isEmpty && source.holds("\(Self.pairing)\(keysAreEqual)\n")
     }
 
     private func unpaired(_ side: RowImage) -> String {

@@ -43,7 +43,8 @@ struct LoadQueue<Waiter> {
         /// When its last load ended.
         var endedAt: ContinuousClock.Instant
         var hasBegun = false
-        /// Whether changes that wait for it disagree on what its loader is to be given.
+        /// Whether changes that it waits for, or is being loaded for, disagree on what its loader is to be given. So it stays
+        /// until nothing is to be loaded any more.
         var isDisputed = false
     }
 

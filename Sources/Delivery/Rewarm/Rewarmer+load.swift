@@ -95,7 +95,7 @@ extension Rewarmer {
     private func settle(
         _ calls: [RewarmCall], _ loaded: [Loaded], _ token: [UInt8], _ rewarm: Rewarm
     ) async throws(CancellationError) -> [Outcome] {
-        let disputed = state.withLock { state in calls.map { !$0.isKeyed && state.queue.isDisputed($0.key) } }
+        let disputed = calls.map(isDisputed)
         var outcomes: [Outcome] = zip(loaded, disputed).map { loaded, isDisputed in
             switch loaded {
             case .value: isDisputed ? .superseded : .stored
@@ -122,11 +122,16 @@ extension Rewarmer {
             }
         }
         let unstored = zip(calls, outcomes).filter { if case .stored = $0.1 { false } else { true } }.map(\.0)
-        // What was touched was deleted before, and is perhaps filled by now.
-        if !rewarm.touch { try await delete(unstored) }
+        // What was touched was deleted before, and is perhaps filled by now: by what changes may disagree on.
+        try await delete(rewarm.touch ? calls.filter(isDisputed) : unstored)
         let locks = unstored.map { (keys: Array(companions(of: $0).prefix(1)), arguments: [token]) }
         _ = try await LoadScript.release.run(locks, on: target)
         return outcomes
+    }
+
+    /// Whether changes disagree by now on what was loaded.
+    private func isDisputed(_ call: RewarmCall) -> Bool {
+        !call.isKeyed && state.withLock { $0.queue.isDisputed(call.key) }
     }
 
     private func end(

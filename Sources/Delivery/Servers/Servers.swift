@@ -271,8 +271,8 @@ final class Servers: Sendable {
             new = .paused(since: since, reason: reason.contains("\(address)") ? reason : "\(address): \(reason)")
         }
         state.withLock { state in
-            // Told of each connection before it is given to anybody, and of each loss.
-            state.era += 1
+            // Told of each connection before it is given to anybody, and of each loss. A try that fails is neither.
+            if new == .connected || state.states[address] == .connected { state.era += 1 }
             if state.links[address] != nil { state.states[address] = new }
         }
         announce()

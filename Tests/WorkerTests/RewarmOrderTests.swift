@@ -75,8 +75,8 @@ import Testing
         }
     }
 
-    /// What the application fills while it is asked by an older change goes again.
-    @Test func aTouchOfAnOlderChange() async throws {
+    /// What the application fills while it is asked goes again, where changes disagree on what it is asked for.
+    @Test func aTouchThatIsDisputed() async throws {
         let respond: @Sendable (HTTPPeer.Request) -> [HTTPPeer.Step] = { _ in
             [.hold, .send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")]
         }
@@ -92,13 +92,12 @@ import Testing
                     // This one waits for it, and has the application asked once more.
                     try await application.sql("UPDATE members SET team = 6 WHERE id = 1")
                     try await site.wait(for: "seen:1:6", toBe: nil)
+                    peer.release()
+                    try await eventually("it is asked once more") { peer.holding == 1 }
                     try await site.cache().set("member:1:team")
                     peer.release()
                     try await site.wait(for: "member:1:team", toBe: nil)
-                    try await eventually("all is done") {
-                        peer.release()
-                        return try await site.isServed(application)
-                    }
+                    try await site.waitUntilServed()
                 }
             }
         }

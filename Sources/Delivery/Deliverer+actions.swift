@@ -64,7 +64,8 @@ extension Deliverer {
     /// alone.
     func visit(_ work: Work, _ planner: Planner) async throws(CancellationError) -> [FailedAction] {
         guard !work.patternActions.isEmpty else { return [] }
-        let visit = PatternVisit(work.patternActions, companions: target.companions)
+        let visit = PatternVisit(
+            work.patternActions, companions: target.companions, fencesAll: target.options.fencesAll)
         let failures = Mutex(Set<FailedAction>())
         let tags = Mutex(Set<PlannedAction>())
         @Sendable func keep(_ failed: [Failed]) {

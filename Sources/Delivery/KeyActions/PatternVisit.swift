@@ -3,34 +3,50 @@ import Rules
 
 /// What is to be done with the keys that a pass over all keys finds. A value without I/O.
 struct PatternVisit: Sendable {
+    private struct Action {
+        let planned: PlannedPatternAction
+        let glob: Glob
+        /// What the name begins with of a key of ours that is found where there may be nothing else: the set that somebody
+        /// took from a tag and did not empty, or the fence of an entry that a reader is loading.
+        let prefix: [UInt8]?
+    }
+
     /// What the pass looks for.
     let patterns: [Pattern]
-    private let actions: [(action: PlannedPatternAction, glob: Glob)]
+    private let actions: [Action]
     private let companions: CompanionName
 
-    init(_ actions: [PlannedPatternAction], companions: CompanionName) {
-        self.actions = actions.map { ($0, Glob($0.pattern)) }
-        self.companions = companions
-        // Of a tag there may be nothing left but the set that somebody took and did not empty.
-        let taken = actions.filter { $0.action == .emptyTag }.flatMap { action in
-            let names = [TagScript.takenPrefix + action.pattern.bytes]
-            guard companions.sharesSlot else { return names }
-            let braced = [UInt8(ascii: "{")] + action.pattern.bytes + [UInt8(ascii: "}")]
-            return names + [TagScript.takenPrefix + braced]
+    /// - Parameter fencesAll: Whether entries are fenced though their rule doesn't ask for it.
+    init(_ planned: [PlannedPatternAction], companions: CompanionName, fencesAll: Bool = false) {
+        let actions = planned.map { planned in
+            let prefix: [UInt8]? =
+                switch planned.action {
+                case .emptyTag: TagScript.takenPrefix
+                case .expire: planned.isFenced || fencesAll ? Fence.prefix : nil
+                case .bump: nil
+                }
+            return Action(planned: planned, glob: Glob(planned.pattern), prefix: prefix)
         }
-        patterns = actions.map(\.pattern) + taken.map { Pattern(bytes: $0) }
+        let ours = actions.flatMap { action in
+            guard let prefix = action.prefix else { return [[UInt8]]() }
+            let pattern = action.planned.pattern.bytes
+            let braced = prefix + [UInt8(ascii: "{")] + pattern + [UInt8(ascii: "}")]
+            return [prefix + pattern] + (companions.sharesSlot ? [braced] : [])
+        }
+        self.actions = actions
+        self.companions = companions
+        patterns = planned.map(\.pattern) + ours.map { Pattern(bytes: $0) }
     }
 
     /// What is to be done with these keys.
     func actions(on keys: [Key]) -> [PlannedAction] {
         keys.flatMap { key in
-            let isTaken = key.bytes.starts(with: TagScript.takenPrefix)
-            let isOwn = key.bytes.starts(with: SweepFilter.ownPrefix)
-            let tags = isTaken ? companions.keys(behind: key.bytes, TagScript.takenPrefix) : [key]
-            return actions.flatMap { planned, glob -> [PlannedAction] in
-                guard planned.action == .emptyTag && isTaken || !isOwn else { return [] }
-                return tags.filter { glob.matches($0) }.map {
-                    PlannedAction(planned.action, $0, rule: planned.rule, isFenced: planned.isFenced)
+            let isOurs = key.bytes.starts(with: SweepFilter.ownPrefix)
+            return actions.flatMap { action -> [PlannedAction] in
+                let meant = isOurs ? action.prefix.map { companions.keys(behind: key.bytes, $0) } ?? [] : [key]
+                return meant.filter { action.glob.matches($0) }.map {
+                    PlannedAction(
+                        action.planned.action, $0, rule: action.planned.rule, isFenced: action.planned.isFenced)
                 }
             }
         }

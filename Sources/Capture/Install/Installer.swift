@@ -59,12 +59,12 @@ public struct Installer: Sendable {
         }
     }
 
-    private func take(_ steps: [InstallPlan.Step], doing: String) async throws(PostgresError) {
+    private func take(_ steps: [InstallPlan.Step], doing: String) async throws {
         guard !steps.isEmpty else { return }
         let end = ContinuousClock.now + lockTimeout
         while true {
             let sql = transaction(steps, patience: max(.milliseconds(1), min(end - .now, patience)))
-            do {
+            do throws(PostgresError) {
                 try await connection.script(sql, deadline: .seconds(600), doing: doing)
                 return
             } catch {
@@ -79,8 +79,8 @@ public struct Installer: Sendable {
                         doing: doing)
                 }
             }
-            // Who is cancelled meanwhile learns it from the next try.
-            try? await Task.sleep(for: Self.rest)
+            // There is nothing to wait for but time: a lock that is asked for is what others queue behind.
+            try await Task.sleep(for: Self.rest)
         }
     }
 

@@ -1,3 +1,4 @@
+import Postgres
 import Rules
 import TestSupport
 import Testing
@@ -46,59 +47,55 @@ import Testing
 
     /// A load that waits for its turn is none any more once a change has come that has nothing to load.
     @Test func aLoadThatWaits() async throws {
-        let respond: @Sendable (HTTPPeer.Request) -> [HTTPPeer.Step] = { _ in
-            [.hold, .send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")]
-        }
-        try await HTTPPeer.with(respond: respond) { peer in
-            let rules = Self.rules(
-                "http: {url: \"http://127.0.0.1:\(peer.port)/teams/{team}\"}, concurrency: 1, deadline: 20s")
-            try await Site.with(rules: rules, schema: Self.schema) { site, _ in
-                try await site.withWorker { _ in
-                    let application = try await site.connect()
-                    try await site.cache().set("member:1:team", "member:2:team", "seen:1:5")
-                    try await application.sql("UPDATE members SET team = 6 WHERE id = 2")
-                    try await eventually("a load is under way") { peer.holding == 1 }
-                    // A batch of its own, which waits for the load.
-                    try await application.sql("UPDATE members SET team = 5 WHERE id = 1")
-                    try await site.wait(for: "seen:1:5", toBe: nil)
-                    try await application.sql("UPDATE members SET team = null WHERE id = 1")
-                    try await site.wait(for: "member:1:team", toBe: nil)
-                    peer.release()
-                    try await site.wait(for: "member:2:team", toBe: "body")
-                    try await eventually("all is done") {
-                        peer.release()
-                        return try await site.isServed(application)
-                    }
-                    #expect(try await !site.cache().has("member:1:team"))
-                }
+        try await withHeldLoader("concurrency: 1, deadline: 20s") { site, peer, application in
+            try await site.cache().set("member:1:team", "member:2:team", "seen:1:5")
+            try await application.sql("UPDATE members SET team = 6 WHERE id = 2")
+            try await eventually("a load is under way") { peer.holding == 1 }
+            // A batch of its own, which waits for the load.
+            try await application.sql("UPDATE members SET team = 5 WHERE id = 1")
+            try await site.wait(for: "seen:1:5", toBe: nil)
+            try await application.sql("UPDATE members SET team = null WHERE id = 1")
+            try await site.wait(for: "member:1:team", toBe: nil)
+            peer.release()
+            try await site.wait(for: "member:2:team", toBe: "body")
+            try await eventually("all is done") {
+                peer.release()
+                return try await site.isServed(application)
             }
+            #expect(try await !site.cache().has("member:1:team"))
         }
     }
 
     /// What the application fills while it is asked goes again, where changes disagree on what it is asked for.
     @Test func aTouchThatIsDisputed() async throws {
+        try await withHeldLoader("touch: true, deadline: 20s") { site, peer, application in
+            try await site.cache().set("member:1:team", "seen:1:6")
+            try await application.sql("UPDATE members SET team = 5 WHERE id = 1")
+            try await eventually("the application is asked") { peer.holding == 1 }
+            // This one waits for it, and has the application asked once more.
+            try await application.sql("UPDATE members SET team = 6 WHERE id = 1")
+            try await site.wait(for: "seen:1:6", toBe: nil)
+            peer.release()
+            try await eventually("it is asked once more") { peer.holding == 1 }
+            try await site.cache().set("member:1:team")
+            peer.release()
+            try await site.wait(for: "member:1:team", toBe: nil)
+            try await site.waitUntilServed()
+        }
+    }
+
+    /// Lends a site whose loader asks a peer, which answers when it is released, and a session of the application.
+    private func withHeldLoader(
+        _ options: String, isolation: isolated (any Actor)? = #isolation,
+        _ body: (Site, HTTPPeer, PostgresConnection) async throws -> Void
+    ) async throws {
         let respond: @Sendable (HTTPPeer.Request) -> [HTTPPeer.Step] = { _ in
             [.hold, .send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")]
         }
         try await HTTPPeer.with(respond: respond) { peer in
-            let rules = Self.rules(
-                "http: {url: \"http://127.0.0.1:\(peer.port)/teams/{team}\"}, touch: true, deadline: 20s")
+            let rules = Self.rules("http: {url: \"http://127.0.0.1:\(peer.port)/teams/{team}\"}, \(options)")
             try await Site.with(rules: rules, schema: Self.schema) { site, _ in
-                try await site.withWorker { _ in
-                    let application = try await site.connect()
-                    try await site.cache().set("member:1:team", "seen:1:6")
-                    try await application.sql("UPDATE members SET team = 5 WHERE id = 1")
-                    try await eventually("the application is asked") { peer.holding == 1 }
-                    // This one waits for it, and has the application asked once more.
-                    try await application.sql("UPDATE members SET team = 6 WHERE id = 1")
-                    try await site.wait(for: "seen:1:6", toBe: nil)
-                    peer.release()
-                    try await eventually("it is asked once more") { peer.holding == 1 }
-                    try await site.cache().set("member:1:team")
-                    peer.release()
-                    try await site.wait(for: "member:1:team", toBe: nil)
-                    try await site.waitUntilServed()
-                }
+                try await site.withWorker { _ in try await body(site, peer, try await site.connect()) }
             }
         }
     }

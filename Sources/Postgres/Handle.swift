@@ -1,4 +1,5 @@
 internal import CPostgres
+import Glibc
 
 /// Owns a `PGconn`.
 struct Handle: ~Copyable {
@@ -20,26 +21,34 @@ struct Result: ~Copyable {
 
     func field(_ code: Int32) -> String? { PQresultErrorField(pointer, code).map { String(cString: $0) } }
 
-    /// The rows, copied.
+    /// The rows, copied: first measured, so that the buffer never grows.
     var rows: Rows {
         let columnCount = PQnfields(pointer)
         let rowCount = PQntuples(pointer)
         let columns = (0..<columnCount).map { String(cString: PQfname(pointer, $0)) }
-        var bytes: [UInt8] = []
-        var values: [(start: Int, length: Int)] = []
-        values.reserveCapacity(Int(rowCount * columnCount))
-        for row in 0..<rowCount {
-            for column in 0..<columnCount {
-                let length = Int(PQgetlength(pointer, row, column))
-                guard length > 0 else {
-                    values.append((bytes.count, PQgetisnull(pointer, row, column) == 0 ? 0 : -1))
-                    continue
+        var size = 0
+        let valueCount = Int(rowCount) * Int(columnCount)
+        let values = [(start: Int, length: Int)](unsafeUninitializedCapacity: valueCount) { values, count in
+            for row in 0..<rowCount {
+                for column in 0..<columnCount {
+                    let length = Int(PQgetlength(pointer, row, column))
+                    let isNull = length == 0 && PQgetisnull(pointer, row, column) == 1
+                    values.initializeElement(at: count, to: (size, isNull ? -1 : length))
+                    count += 1
+                    size += length
                 }
-                values.append((bytes.count, length))
-                bytes.append(
-                    contentsOf: UnsafeRawBufferPointer(start: PQgetvalue(pointer, row, column), count: length)
-                )
             }
+        }
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
+            var next = 0
+            for row in 0..<rowCount {
+                for column in 0..<columnCount {
+                    let (start, length) = values[next]
+                    if length > 0 { memcpy(bytes.baseAddress! + start, PQgetvalue(pointer, row, column), length) }
+                    next += 1
+                }
+            }
+            count = size
         }
         let affected = Int(String(cString: PQcmdTuples(pointer))) ?? 0
         return Rows(columns: columns, affected: affected, bytes: bytes, values: values)

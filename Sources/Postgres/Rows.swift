@@ -71,8 +71,15 @@ public struct Row: Sendable {
     @usableFromInline
     func bigEndian(_ column: Int) -> UInt64? {
         guard let range = range(column) else { return nil }
-        var value: UInt64 = 0
-        for position in range { value = value << 8 | UInt64(rows.bytes[position]) }
-        return value
+        func load<Value: FixedWidthInteger & BitwiseCopyable>(_ type: Value.Type) -> UInt64 {
+            let bytes = rows.bytes.span.bytes
+            return UInt64(Value(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: range.lowerBound, as: type)))
+        }
+        // Nearly all are a bigint's or an int's.
+        return switch range.count {
+        case 8: load(UInt64.self)
+        case 4: load(UInt32.self)
+        default: range.reduce(0) { $0 << 8 | UInt64(rows.bytes[$1]) }
+        }
     }
 }

@@ -37,8 +37,6 @@ public struct Image: Sendable {
     }
 
     private func length(at position: Int) -> Int {
-        let high = UInt32(bytes[position]) << 24 | UInt32(bytes[position + 1]) << 16
-        let low = UInt32(bytes[position + 2]) << 8 | UInt32(bytes[position + 3])
-        return Int(Int32(bitPattern: high | low))
+        Int(Int32(bigEndian: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: Int32.self)))
     }
 }

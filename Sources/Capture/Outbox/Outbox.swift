@@ -33,8 +33,8 @@ public struct Outbox: Sendable {
         // The snapshot of this very statement, which sees exactly the records that follow, and how many ids were
         // handed out from its xmax on: age() counts back from the next one.
         let snapshot = """
-            SELECT pg_current_snapshot()::text, NULL::xid8, age(pg_snapshot_xmax(pg_current_snapshot())::xid)::bigint, NULL::timestamptz,
-                NULL::int, NULL::"char", NULL::bigint, NULL::text[], NULL::text[], NULL::text
+            SELECT NULL::xid8, age(pg_snapshot_xmax(pg_current_snapshot())::xid)::bigint, NULL::timestamptz,
+                NULL::int, NULL::"char", NULL::bigint, NULL::text[], NULL::text[], pg_current_snapshot()::text
             """
         // Transactions that had not begun at the cursor (in a restored copy there may be records of some that are yet
         // to come), and those that were in progress.
@@ -47,8 +47,8 @@ public struct Outbox: Sendable {
                 AND NOT (xid = $2::xid8 AND id <= $3::bigint) \(limit)
             """
         return (
-            ofMany: "\(snapshot) UNION ALL (SELECT NULL, o.* FROM ((\(new)) UNION ALL (\(inProgress))) AS o \(limit))",
-            ofNew: "\(snapshot) UNION ALL (SELECT NULL, o.* FROM (\(new)) AS o)"
+            ofMany: "\(snapshot) UNION ALL (SELECT o.* FROM ((\(new)) UNION ALL (\(inProgress))) AS o \(limit))",
+            ofNew: "\(snapshot) UNION ALL (\(new))"
         )
     }
 
@@ -67,13 +67,13 @@ public struct Outbox: Sendable {
         }
         let rows = try await connection.query(
             statement, parameters, binary: true, prepared: prepares, doing: "reading the outbox")
-        guard let text = rows.first?.text(0), let current = Snapshot(text) else {
+        guard let text = rows.first?.text(8), let current = Snapshot(text) else {
             throw PostgresError(code: .disconnected, message: "no snapshot came", doing: "reading the outbox")
         }
         let isFull = rows.count - 1 > pageSize
         var batch = Batch(
             changes: [], records: min(rows.count - 1, pageSize), writtenAt: [], next: ReadPosition(current),
-            snapshot: current, begun: Int(rows[0].binaryInteger(2, as: Int64.self) ?? 0), isFull: isFull,
+            snapshot: current, begun: Int(rows[0].binaryInteger(1, as: Int64.self) ?? 0), isFull: isFull,
             failures: [])
         batch.changes.reserveCapacity(batch.records)
         batch.writtenAt.reserveCapacity(batch.records)
@@ -91,7 +91,7 @@ public struct Outbox: Sendable {
     public func readOwnTransaction() async throws(PostgresError) -> Batch {
         let rows = try await connection.query(
             """
-            SELECT NULL::text, xid, id, at, capture, op, rules, old, new, detail FROM unstale.outbox
+            SELECT xid, id, at, capture, op, rules, old, new, detail FROM unstale.outbox
             WHERE xid = pg_current_xact_id_if_assigned() ORDER BY id
             """, binary: true, doing: "reading the outbox")
         var batch = Batch(

@@ -14,9 +14,9 @@ struct OutboxRecord {
     private let detail: String?
 
     init?(_ row: Row) {
-        guard let xid = row.binaryInteger(1, as: UInt64.self), let id = row.binaryInteger(2, as: Int64.self),
-            let at = row.binaryInteger(3, as: Int64.self), let capture = row.binaryInteger(4, as: Int32.self),
-            let op = row.bytes(5)?.first, let rules = row.binaryInteger(6, as: UInt64.self)
+        guard let xid = row.binaryInteger(0, as: UInt64.self), let id = row.binaryInteger(1, as: Int64.self),
+            let at = row.binaryInteger(2, as: Int64.self), let capture = row.binaryInteger(3, as: Int32.self),
+            let op = row.bytes(4)?.first, let rules = row.binaryInteger(5, as: UInt64.self)
         else { return nil }
         self.xid = xid
         self.id = id
@@ -25,9 +25,9 @@ struct OutboxRecord {
         self.op = op
         self.rules = rules
         // Images share the buffer of all that was read.
-        old = row.range(7).map { TextArray(row.buffer, at: $0.lowerBound) }
-        new = row.range(8).map { TextArray(row.buffer, at: $0.lowerBound) }
-        detail = row.text(9)
+        old = row.range(6).map { TextArray(row.buffer, at: $0.lowerBound) }
+        new = row.range(7).map { TextArray(row.buffer, at: $0.lowerBound) }
+        detail = row.text(8)
     }
 
     /// Adds the record's changes to a batch.

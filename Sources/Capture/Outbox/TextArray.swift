@@ -33,8 +33,6 @@ struct TextArray {
     }
 
     private static func integer(_ bytes: [UInt8], at position: Int) -> Int {
-        var value: UInt32 = 0
-        for offset in 0..<4 { value = value << 8 | UInt32(bytes[position + offset]) }
-        return Int(Int32(bitPattern: value))
+        Int(Int32(bigEndian: bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: Int32.self)))
     }
 }

@@ -31,13 +31,14 @@ final class CaptureProgram: Sendable {
     }
 
     /// - Parameter only: The only rule that counts; nil: all.
-    func apply(to change: Change, only: Int?, plan: inout Plan) {
+    func apply(to change: consuming Change, only: Int?, plan: inout Plan) {
         guard change.kind != .anyRow else {
             for rule in anyRow where only == nil || rule.rule == only { rule.apply(to: &plan) }
             return
         }
-        let rows = RowPair(change)
+        let kind = change.kind
         var fired = change.fired
+        let rows = RowPair(change)
         while fired != 0 {
             let bit = fired.trailingZeroBitCount
             fired &= fired - 1
@@ -46,7 +47,7 @@ final class CaptureProgram: Sendable {
             for program in byBit[bit] where only == nil || program.rule == only { program.apply(to: rows, plan: &plan) }
         }
         for (kinds, program) in unknown
-        where kinds.contains(change.kind) && (only == nil || program.rule == only) {
+        where kinds.contains(kind) && (only == nil || program.rule == only) {
             program.apply(to: rows, plan: &plan)
         }
         for rule in blind where only == nil || rule.rule == only { rule.apply(to: &plan) }

@@ -77,6 +77,7 @@ final class Fill: Sendable {
     /// Whether the images fill it alike, because they have the columns that it takes from either in common: those of
     /// most updates do, for keys are made of ids.
     func isFilledAlike(by rows: RowPair) -> Bool {
+        if rows.isSame { return true }
         guard let old = rows.old, let new = rows.new else { return false }
         return steps.allSatisfy { step in
             switch step {

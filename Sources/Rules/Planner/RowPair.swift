@@ -5,14 +5,15 @@ struct RowPair {
     /// The row after the change.
     let new: Image?
     /// Whether the images are known to be equal in all that matters.
-    var isSame = false
+    let isSame: Bool
 
     init(old: Image?, new: Image?) {
         self.old = old
         self.new = new
+        isSame = false
     }
 
-    init(_ change: Change) {
+    init(_ change: consuming Change) {
         // An update that leaves all recorded columns as they were is recorded with one image.
         isSame = change.kind == .update && change.old == nil
         old = isSame ? change.new : change.old
@@ -28,10 +29,11 @@ struct RowPair {
         }
     }
 
-    /// Makes something of the old image and then of the new one, unless it is the same.
-    func forEach<Value: Equatable>(_ make: (Image) -> Value?, _ body: (Value) -> Void) {
+    /// Makes something of the old image and then of the new one, unless it is the same; where they are `alike`, that is
+    /// known beforehand.
+    func forEach<Value: Equatable>(alike: Bool = false, _ make: (Image) -> Value?, _ body: (Value) -> Void) {
         let first = old.flatMap(make)
         if let first { body(first) }
-        if !isSame, let second = new.flatMap(make), second != first { body(second) }
+        if !isSame, !alike, let second = new.flatMap(make), second != first { body(second) }
     }
 }

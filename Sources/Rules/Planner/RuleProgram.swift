@@ -28,9 +28,7 @@ final class RuleProgram: Sendable {
         plan.count(rule)
         for fill in fills {
             if fill.usesEither {
-                var rows = rows
-                rows.isSame = rows.isSame || fill.isFilledAlike(by: rows)
-                rows.forEach({ fill(rows, either: $0) }) {
+                rows.forEach(alike: fill.isFilledAlike(by: rows), { fill(rows, either: $0) }) {
                     plan.insert($0, of: fill, rule: rule, delays: delays, telling: telling)
                 }
             } else if let bytes = fill(rows, either: nil) {

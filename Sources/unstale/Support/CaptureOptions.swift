@@ -11,7 +11,7 @@ struct CaptureOptions: ParsableArguments {
             valueName: "name"))
     var workerRole: String?
 
-    @Option(help: "How long to wait for a table's lock [UNSTALE_LOCK_TIMEOUT, lock.timeout]; default: 5s.")
+    @Option(help: "How long to try for the tables' locks [UNSTALE_LOCK_TIMEOUT, lock.timeout]; default: 5s.")
     var lockTimeout: String?
 
     @Option(

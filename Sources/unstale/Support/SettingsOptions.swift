@@ -10,7 +10,8 @@ struct SettingsOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "redis://user:password@host:port/database, redis+sentinel://host,host/master, unix:///path; rediss is by TLS "
+            "redis://user:password@host:port/database, redis+sentinel://host,host/master, redis+cluster://host,host, "
+                + "unix:///path; rediss is by TLS "
                 + "[UNSTALE_REDIS_URL, redis.url].",
             valueName: "url"))
     var redisURL: String?

@@ -82,7 +82,8 @@ import Testing
     /// what raises an error while they are counted is a failure.
     @Test func countedFirst() async throws {
         let rules = """
-            - {name: r, table: items, columns: [name], where: 'coalesce(new.n, old.n) < 100', delete: {keys: ['k:{id}']}}
+            - {name: r, table: items, on: [insert, update], columns: [name], where: (new.n < 100) is not false, delete: {keys: ['k:{id}']}}
+            - {name: d, table: items, on: [delete], where: (old.n < 100) is not false, delete: {keys: ['k:{id}']}}
             """
         try await Captured.with(Self.tables, rules: rules, settings: .init(rowLimit: 20)) {
             (captured) async throws in

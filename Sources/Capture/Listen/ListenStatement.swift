@@ -99,7 +99,7 @@ struct ListenStatement {
             kinds.append(
                 select(
                     .updateWithoutOld, "u", old: "NULL::text[]", new: new,
-                    conditions.mask(.update, pairing: .never)))
+                    conditions.mask(.update, pairing: .never(.new))))
         }
         return kinds
     }

@@ -12,13 +12,6 @@ struct ConditionCompiler {
         conditions.contains { $0.operations.contains(operation) }
     }
 
-    /// Whether a condition of this operation looks at the row before (or after) the change.
-    func mentions(_ image: RowImage, in operation: Operation) -> Bool {
-        conditions.contains { condition in
-            condition.operations.contains(operation) && condition.predicate.map(image.isMentioned) ?? false
-        }
-    }
-
     /// The bits of the conditions that a row of this operation fulfils, as a bigint expression over the row
     /// aliases `old` and `new`.
     func mask(_ operation: Operation, pairing: Pairing = .always) -> String {
@@ -44,20 +37,20 @@ struct ConditionCompiler {
             switch pairing {
             case .always: tests.append(changed)
             case .never: break
-            case .where(let paired): tests.append("(NOT (\(paired)) OR \(changed))")
+            case .where(let old, let new): tests.append("(NOT (\(old) AND \(new)) OR \(changed))")
             }
         }
         guard let predicate = condition.predicate else { return tests }
-        // Where a condition asks about an image that the change doesn't have, unknown counts as yes: of
-        // `new.status = 'active'` a DELETE can't say no, and a stale entry must not survive.
-        let unlessFalse = "((\(predicate)) IS NOT FALSE)"
-        switch (operation, pairing) {
-        case (.insert, _) where RowImage.old.isMentioned(in: predicate): tests.append(unlessFalse)
-        case (.delete, _) where RowImage.new.isMentioned(in: predicate): tests.append(unlessFalse)
-        case (.update, .never): tests.append(unlessFalse)
-        case (.update, .where(let paired)):
-            tests.append("(CASE WHEN \(paired) THEN (\(predicate)) ELSE \(unlessFalse) END)")
-        default: tests.append("(\(predicate))")
+        // A condition that asks about an image which the change doesn't have counts as fulfilled. Of nulls it may say
+        // anything: `new.published_at is not null` would keep the entry of a row that is deleted.
+        let asked = [RowImage.old, .new].filter { $0.isMentioned(in: predicate) }
+        switch pairing {
+        case .always where asked.allSatisfy(operation.images.contains): tests.append("(\(predicate))")
+        case .never(let side) where asked.allSatisfy { $0 == side }: tests.append("(\(predicate))")
+        case .where(let old, let new):
+            let areThere = (asked.isEmpty ? [.old, .new] : asked).map { $0 == .old ? old : new }
+            tests.append("(CASE WHEN \(areThere.joined(separator: " AND ")) THEN (\(predicate)) ELSE true END)")
+        case .always, .never: break
         }
         return tests
     }
@@ -79,11 +72,14 @@ struct ConditionCompiler {
     }
 }
 
-/// Whether the row aliases `old` and `new` stand for two images of one row.
+/// Whether the row aliases `old` and `new` stand for the two images of a row.
 enum Pairing {
-    case always, never
-    /// Where this SQL is true.
-    case `where`(String)
+    /// For all that the operation has.
+    case always
+    /// There is this one alone.
+    case never(RowImage)
+    /// Each where its SQL is true.
+    case `where`(old: String, new: String)
 }
 
 extension Operation {

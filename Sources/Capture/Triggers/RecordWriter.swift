@@ -29,11 +29,7 @@ struct RecordWriter {
     /// For INSERT and DELETE, which have rows on one side only.
     func oneSidedSource(_ operation: Operation) -> String {
         let side = operation == .insert ? RowImage.new : .old
-        let other = operation == .insert ? RowImage.old : .new
-        var rows = "\(side)_rows AS \(side)"
-        if conditions.mentions(other, in: operation) {
-            rows += ", (SELECT (NULL::\(table)).*) AS \(other)"
-        }
+        let rows = "\(side)_rows AS \(side)"
         let kind = operation == .insert ? "i" : "d"
         let images = """
             SELECT '\(kind)'::"char" AS op,
@@ -171,7 +167,7 @@ struct RecordWriter {
         let newExists = "new.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
         let pairs = """
             SELECT CASE WHEN \(oldExists) THEN CASE WHEN \(newExists) THEN 'u' ELSE 'd' END ELSE 'i' END::"char" AS op,
-                        \(conditions.mask(.update, pairing: .where("\(oldExists) AND \(newExists)"))) AS fired,
+                        \(conditions.mask(.update, pairing: .where(old: oldExists, new: newExists))) AS fired,
                         CASE WHEN \(oldExists) THEN \(image("old")) END AS old_row,
                         CASE WHEN \(newExists) THEN \(image("new")) END AS new_row
                     \(Self.pairing)\(keysAreEqual)
@@ -205,14 +201,13 @@ struct RecordWriter {
     }
 
     private func unpaired(_ side: RowImage) -> String {
-        let other = side == .old ? RowImage.new : .old
-        return """
-            SELECT '\(side == .old ? "d" : "i")'::"char" AS op,
-                        \(conditions.mask(.update, pairing: .never)) AS fired,
-                        \(side == .old ? image("old") : "NULL::text[]") AS old_image,
-                        \(side == .old ? "NULL::text[]" : image("new")) AS new_image
-                    FROM \(side)_rows AS \(side), (SELECT (NULL::\(table)).*) AS \(other)
-            """
+        """
+        SELECT '\(side == .old ? "d" : "i")'::"char" AS op,
+                    \(conditions.mask(.update, pairing: .never(side))) AS fired,
+                    \(side == .old ? image("old") : "NULL::text[]") AS old_image,
+                    \(side == .old ? "NULL::text[]" : image("new")) AS new_image
+                FROM \(side)_rows AS \(side)
+        """
     }
 
     /// Rows that project to the same images are recorded once. One row more than the limit tells that there
@@ -247,9 +242,7 @@ struct RecordWriter {
         return "ARRAY[\(values.joined(separator: ", "))]"
     }
 
-    private var table: String { SQL.identifier(shape.name.schema, shape.name.name) }
-
-    private var ringing: String {
+    var ringing: String {
         guard ring else { return "" }
         return """
 

@@ -28,6 +28,8 @@ import Testing
         let design = CaptureDesign(
             shape: .example("items", oid: 100), rules: try RuleSet.items(rules).rules, settings: .init())
         #expect(design.functions(capture: 7).map(\.capture) == [7, 7, 7, 7])
+        let always = CaptureDesign(shape: design.shape, manifest: design.manifest, settings: .init(always: true))
+        #expect(always.functions(capture: 7).map(\.capture) == [7, 7, 7, 7, 7, 7, 7])
         #expect(TriggerFunction(name: "f", source: "BEGIN RETURN NULL; END", settings: []).capture == nil)
     }
 
@@ -82,7 +84,7 @@ import Testing
                         FROM (
                         SELECT CASE WHEN old."id" IS DISTINCT FROM NULL THEN CASE WHEN new."id" IS DISTINCT FROM NULL THEN 'u' ELSE 'd' END ELSE 'i' END::"char" AS op,
                             CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR old."name" IS DISTINCT FROM new."name")) THEN 1::bigint ELSE 0 END
-                            | CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record)) AND (CASE WHEN old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL THEN (new.price > 9) ELSE ((new.price > 9) IS NOT FALSE) END) THEN 2::bigint ELSE 0 END AS fired,
+                            | CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record)) AND (CASE WHEN new."id" IS DISTINCT FROM NULL THEN (new.price > 9) ELSE true END) THEN 2::bigint ELSE 0 END AS fired,
                             CASE WHEN old."id" IS DISTINCT FROM NULL THEN ARRAY[old."id"::text COLLATE "C", old."name"::text COLLATE "C"] END AS old_row,
                             CASE WHEN new."id" IS DISTINCT FROM NULL THEN ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"] END AS new_row
                         FROM old_rows AS old FULL JOIN new_rows AS new ON old."id" = new."id"
@@ -118,7 +120,7 @@ import Testing
                         FROM (
                         SELECT CASE WHEN old."id" IS DISTINCT FROM NULL THEN CASE WHEN new."id" IS DISTINCT FROM NULL THEN 'u' ELSE 'd' END ELSE 'i' END::"char" AS op,
                             CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR old."name" IS DISTINCT FROM new."name")) THEN 1::bigint ELSE 0 END
-                            | CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record)) AND (CASE WHEN old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL THEN (new.price > 9) ELSE ((new.price > 9) IS NOT FALSE) END) THEN 2::bigint ELSE 0 END AS fired,
+                            | CASE WHEN (NOT (old."id" IS DISTINCT FROM NULL AND new."id" IS DISTINCT FROM NULL) OR (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record)) AND (CASE WHEN new."id" IS DISTINCT FROM NULL THEN (new.price > 9) ELSE true END) THEN 2::bigint ELSE 0 END AS fired,
                             CASE WHEN old."id" IS DISTINCT FROM NULL THEN ARRAY[old."id"::text COLLATE "C", old."name"::text COLLATE "C"] END AS old_row,
                             CASE WHEN new."id" IS DISTINCT FROM NULL THEN ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"] END AS new_row
                         FROM old_rows AS old FULL JOIN new_rows AS new ON old."id" = new."id"
@@ -284,6 +286,53 @@ import Testing
                 END
                 $unstale$;
                 REVOKE ALL ON FUNCTION unstale."capture_100_truncate"() FROM PUBLIC;
+                """#)
+    }
+
+    /// For rows that logical replication writes, and beside the functions of statements.
+    @Test func row() throws {
+        let design = try design(CaptureSettings(always: true))
+        let statements = design.functions(capture: 7).filter { !$0.name.hasSuffix("_row") }
+        #expect(try statements == self.design().functions(capture: 7))
+        let function = try #require(design.functions(capture: 7).first { $0.name == "capture_100_update_row" })
+        #expect(
+            function.definition == #"""
+                CREATE OR REPLACE FUNCTION unstale."capture_100_update_row"() RETURNS trigger
+                    LANGUAGE plpgsql SECURITY DEFINER
+                    SET search_path = pg_catalog, pg_temp
+                AS $unstale$
+                #variable_conflict use_column
+                DECLARE
+                    fired bigint;
+                    old_image text[];
+                    new_image text[];
+                    failure text;
+                BEGIN
+                    BEGIN
+                        SELECT CASE WHEN (old."id" IS DISTINCT FROM new."id" OR old."name" IS DISTINCT FROM new."name") THEN 1::bigint ELSE 0 END
+                            | CASE WHEN (old."id" IS DISTINCT FROM new."id" OR ROW(old."price")::record OPERATOR(pg_catalog.*<>) ROW(new."price")::record) AND (new.price > 9) THEN 2::bigint ELSE 0 END,
+                            ARRAY[old."id"::text COLLATE "C", old."name"::text COLLATE "C"], ARRAY[new."id"::text COLLATE "C", new."name"::text COLLATE "C"]
+                        INTO fired, old_image, new_image
+                        WHERE '100'::regclass IS NOT NULL;
+                    EXCEPTION
+                        WHEN assert_failure OR OTHERS THEN failure := SQLERRM;
+                    END;
+                    IF failure IS NOT NULL THEN
+                        INSERT INTO unstale.outbox (capture, op, rules, detail)
+                        VALUES (7, 'a', -1, failure);
+                    ELSIF fired <> 0 THEN
+                        INSERT INTO unstale.outbox (capture, op, rules, old, new)
+                        VALUES (7, 'u', fired, old_image, new_image);
+                    ELSE
+                        RETURN NULL;
+                    END IF;
+                    IF NOT pg_try_advisory_xact_lock_shared(1970172788, 1) THEN
+                        PERFORM pg_notify('unstale', '');
+                    END IF;
+                    RETURN NULL;
+                END
+                $unstale$;
+                REVOKE ALL ON FUNCTION unstale."capture_100_update_row"() FROM PUBLIC;
                 """#)
     }
 

@@ -36,11 +36,11 @@ import Testing
             state.captures.append(InstalledCapture(id: id, manifest: design.manifest, isRetired: false))
             for function in design.functions(capture: id) { state.functions[function.name] = function }
             for table in [shape.name] + shape.descendants {
-                for event in design.events {
+                for event in design.events(on: table) {
                     state.triggers.append(
                         InstalledState.Trigger(
                             table: table, name: event.triggerName, function: design.functionName(event),
-                            mode: settings.always ? "A" : "O", version: ""))
+                            mode: design.mode(event), version: ""))
                 }
             }
         }
@@ -143,7 +143,7 @@ import Testing
     }
 
     /// The triggers of a restored database call functions of other names; to make one anew resets when it fires.
-    @Test(arguments: ["A", "O", "D"]) func triggersThatAreMadeAnew(mode: String) throws {
+    @Test(arguments: [TriggerMode.always, .origin, .disabled]) func triggersThatAreMadeAnew(mode: TriggerMode) throws {
         var state = try installed(Self.o)
         for index in state.triggers.indices {
             state.triggers[index].function += "_restored"
@@ -151,10 +151,12 @@ import Testing
         }
         #expect(
             try plan(state, Self.o, CaptureSettings(always: true)) == [
+                "create function unstale.capture_200_delete_row for public.orders",
                 "create trigger unstale_delete on public.orders",
-                "enable always trigger unstale_delete on public.orders",
                 "create trigger unstale_truncate on public.orders",
                 "enable always trigger unstale_truncate on public.orders",
+                "create trigger unstale_delete_row on public.orders",
+                "enable replica trigger unstale_delete_row on public.orders",
                 "count every row of public.orders as changed, for it was not fully captured",
             ])
         #expect(
@@ -162,6 +164,63 @@ import Testing
                 "create trigger unstale_delete on public.orders", "create trigger unstale_truncate on public.orders",
                 "count every row of public.orders as changed, for it was not fully captured",
             ])
+    }
+
+    /// What is partitioned has no rows of its own, so no triggers for them.
+    @Test func rowsOfPartitions() throws {
+        var shape = Self.items
+        shape.partitioned = [shape.name]
+        #expect(
+            try plan(InstalledState(), Self.i, CaptureSettings(always: true), shapes: [shape]) == [
+                "create the schema unstale", "record capture 1 of public.items",
+                "create function unstale.capture_100_insert for public.items",
+                "create function unstale.capture_100_truncate for public.items",
+                "create function unstale.capture_100_insert_row for public.items",
+                "create trigger unstale_insert on public.items",
+                "create trigger unstale_truncate on public.items",
+                "enable always trigger unstale_truncate on public.items",
+                "create trigger unstale_insert on public.items_1",
+                "create trigger unstale_truncate on public.items_1",
+                "enable always trigger unstale_truncate on public.items_1",
+                "create trigger unstale_insert_row on public.items_1",
+                "enable replica trigger unstale_insert_row on public.items_1",
+            ])
+    }
+
+    /// Those for statements were made to fire always, which missed nearly all that is replicated.
+    @Test func fromBeforeThereWereTriggersForRows() throws {
+        var state = try installed(Self.o)
+        for index in state.triggers.indices { state.triggers[index].mode = .always }
+        #expect(
+            try plan(state, Self.o, CaptureSettings(always: true)) == [
+                "create function unstale.capture_200_delete_row for public.orders",
+                "enable trigger unstale_delete on public.orders",
+                "create trigger unstale_delete_row on public.orders",
+                "enable replica trigger unstale_delete_row on public.orders",
+                "count every row of public.orders as changed, for it was not fully captured",
+            ])
+    }
+
+    @Test func noLongerAlways() throws {
+        #expect(
+            try plan(installed(Self.o, CaptureSettings(always: true)), Self.o) == [
+                "enable trigger unstale_truncate on public.orders",
+                "drop trigger unstale_delete_row on public.orders", "drop function unstale.capture_200_delete_row",
+            ])
+    }
+
+    /// One that fires wherever it is needed loses nothing by firing elsewhere too.
+    @Test(arguments: [(TriggerMode.always, false), (TriggerMode.origin, true), (TriggerMode.disabled, true)])
+    func rowsThatWereMissed(mode: TriggerMode, isGap: Bool) throws {
+        let settings = CaptureSettings(always: true)
+        var state = try installed(Self.o, settings)
+        let index = try #require(state.triggers.firstIndex { $0.name == "unstale_delete_row" })
+        state.triggers[index].mode = mode
+        let steps = [
+            "enable replica trigger unstale_delete_row on public.orders",
+            "count every row of public.orders as changed, for it was not fully captured",
+        ]
+        #expect(try plan(state, Self.o, settings) == Array(steps.prefix(isGap ? 2 : 1)))
     }
 
     /// As where the table has taken another's name, and is captured as that one.

@@ -93,12 +93,21 @@ import Testing
             let steps = try await captured.install(settings: poll)
             #expect(steps.prefix(2) == ["set wake to poll", "set the time slots to 10 s"])
             #expect(
-                steps.count == 2 + 4 + 4
-                    && steps.last == "enable always trigger unstale_truncate on public.items")
+                Array(steps.dropFirst(2 + 4 + 3)) == [
+                    "enable always trigger unstale_truncate on public.items",
+                    "create trigger unstale_insert_row on public.items",
+                    "enable replica trigger unstale_insert_row on public.items",
+                    "create trigger unstale_update_row on public.items",
+                    "enable replica trigger unstale_update_row on public.items",
+                    "create trigger unstale_delete_row on public.items",
+                    "enable replica trigger unstale_delete_row on public.items",
+                    "count every row of public.items as changed, for it was not fully captured",
+                ])
+            #expect(try await captured.changes() == ["any items"])
             try await captured.expect("BEGIN; INSERT INTO items VALUES (1); PREPARE TRANSACTION 'i'", [])
             try await captured.expect("COMMIT PREPARED 'i'", ["insert items 1"])
             try await captured.expect("INSERT INTO items SELECT generate_series(2, 9)", ["any items"])
-            #expect(try await captured.install().count == 2 + 4 + 4)
+            #expect(try await captured.install().count == 2 + 4 + 1 + 3 + 3)
             try await captured.expect(
                 "INSERT INTO items SELECT generate_series(12, 19)", (12...19).map { "insert items \($0)" })
             #expect(try await captured.install() == [])

@@ -45,6 +45,59 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("DROP TRIGGER unstale_insert_row ON items", "unstale_insert_row on public.items is missing"),
+        ("ALTER TABLE items DISABLE TRIGGER unstale_insert_row", "unstale_insert_row on public.items is disabled"),
+        (
+            "ALTER TABLE items ENABLE TRIGGER unstale_insert_row",
+            "unstale_insert_row on public.items does not fire for what logical replication writes"
+        ),
+        (
+            "ALTER TABLE items ENABLE TRIGGER unstale_truncate",
+            "unstale_truncate on public.items does not fire for what logical replication writes"
+        ),
+        ("ALTER TABLE items ENABLE REPLICA TRIGGER unstale_truncate", "unstale_truncate on public.items is disabled"),
+    ])
+    func triggersThatMissWhatIsReplicated(damage: String, what: String) async throws {
+        try await Captured.with(Self.tables, rules: Self.rules, settings: .init(always: true)) {
+            (captured) async throws in
+            try await captured.owner.run(damage)
+            let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
+            #expect(problems.map(\.reason) == ["trigger \(what): run 'unstale install'"])
+            #expect(problems.allSatisfy { $0.losesChanges })
+            try await expectMended(captured)
+        }
+    }
+
+    /// The triggers for statements were made to fire always, and nobody noticed that logical replication fires none.
+    @Test func fromBeforeThereWereTriggersForRows() async throws {
+        try await withItems { (captured) async throws in
+            for event in TriggerEvent.allCases where !event.isForEachRow {
+                try await captured.owner.run("ALTER TABLE items ENABLE ALWAYS TRIGGER \(event.triggerName)")
+            }
+            let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
+            #expect(
+                problems.map(\.reason)
+                    == ["insert", "update", "delete"].map {
+                        "trigger unstale_\($0)_row on public.items is missing: run 'unstale install'"
+                    })
+            try await expectMended(captured)
+        }
+    }
+
+    /// Installs, and expects that every row counts as changed and that what is replicated is recorded from then on.
+    private func expectMended(_ captured: Captured) async throws {
+        let settings = CaptureSettings(always: true)
+        #expect(
+            try await captured.install(settings: settings).last
+                == "count every row of public.items as changed, for it was not fully captured")
+        try await captured.owner.run("SET session_replication_role = replica")
+        try await captured.expect("INSERT INTO items VALUES (1, 'a')", ["any items", "insert items 1"])
+        try await captured.expect("TRUNCATE items", ["any items"])
+        #expect(try await captured.problems() == [])
+        #expect(try await captured.install(settings: settings) == [])
+    }
+
     /// A trigger that was off for a while and is on again lost changes: its version tells.
     @Test func aGapThatIsOver() async throws {
         try await withItems { (captured) async throws in

@@ -155,7 +155,8 @@ import Testing
                     == "poll|600\n")
             #expect(
                 try await shop.database.psql(
-                    "SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgname LIKE 'unstale%'") == "A\n")
+                    "SELECT DISTINCT tgenabled::text FROM pg_trigger WHERE tgname LIKE 'unstale%' ORDER BY 1")
+                    == "A\nO\nR\n")
         }
     }
 

@@ -122,7 +122,10 @@ public struct CaptureState: Sendable {
                     reason: "the capture of \(table) does not know \(names): run 'unstale install'",
                     losesChanges: true, command: Problem.install))
         }
-        if !CaptureDesign(shape: shape, manifest: capture.manifest, settings: .init()).isRead(by: state) {
+        let always = state.recordsReplication(of: Set([table] + shape.descendants))
+        let installed = CaptureDesign(
+            shape: shape, manifest: capture.manifest, settings: CaptureSettings(always: always))
+        if !installed.isRead(by: state) {
             problems.append(
                 Problem(
                     table: table,
@@ -131,27 +134,29 @@ public struct CaptureState: Sendable {
                     losesChanges: true, command: Problem.install))
         }
         problems += listening?.problems(table, capture) ?? []
-        return problems + triggerProblems(state, shape, capture)
+        return problems + triggerProblems(state, installed, capture)
     }
 
     private static func triggerProblems(
-        _ state: InstalledState, _ shape: TableShape, _ capture: InstalledCapture
+        _ state: InstalledState, _ design: CaptureDesign, _ capture: InstalledCapture
     ) -> [Problem] {
         // Somebody else's triggers tell of the changes.
         guard capture.manifest.source == nil else { return [] }
+        let shape = design.shape
         let table = shape.name
         // Install refuses them, but tables may be attached to others later on.
         var problems = shape.obstacles(to: capture.manifest).map { reason in
             Problem(table: table, reason: reason, losesChanges: true)
         }
-        let operations = Set(capture.manifest.conditions.flatMap(\.operations))
         for relation in [table] + shape.descendants {
-            for event in TriggerEvent.allCases where event.operation.map(operations.contains) ?? true {
+            for event in design.events(on: relation) {
                 let trigger = state.triggers.first { $0.table == relation && $0.name == event.triggerName }
                 let what: String? =
                     switch trigger?.mode {
-                    case "O", "A": isAnothers(trigger, state, capture) ? "calls a function of another capture" : nil
                     case nil: "is missing"
+                    case let mode? where mode.covers(design.mode(event)):
+                        isAnothers(trigger, state, capture) ? "calls a function of another capture" : nil
+                    case .origin?: "does not fire for what logical replication writes"
                     default: "is disabled"
                     }
                 guard let what else { continue }

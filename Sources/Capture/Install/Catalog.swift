@@ -37,7 +37,7 @@ public struct Catalog: Sendable {
                 SELECT a.attname FROM pg_catalog.pg_index i
                 CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
                 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-                WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.place)::text[]
+                WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.place)::text[], c.relkind
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
             """, [.text(table.schema), .text(table.name)], binary: true, doing: doing)
@@ -46,6 +46,7 @@ public struct Catalog: Sendable {
         var shape = TableShape(
             oid: oid, name: table, columns: try await columns(of: oid, doing: doing), primaryKey: primaryKey,
             descendants: [])
+        if row.text(2) == "p" { shape.partitioned.insert(table) }
         try await addRelatives(to: &shape, doing: doing)
         return shape
     }
@@ -132,6 +133,7 @@ public struct Catalog: Sendable {
                 shape.foreignDescendants.append(relative)
             } else {
                 shape.descendants.append(relative)
+                if row.text(2) == "p" { shape.partitioned.insert(relative) }
             }
         }
     }

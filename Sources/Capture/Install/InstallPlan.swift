@@ -50,7 +50,7 @@ struct InstallPlan: Sendable {
                 let verb = state.functions[function.name] == nil ? "create" : "replace"
                 add("\(verb) function unstale.\(function.name) for \(table)", function.definition)
             }
-            let gap = addTriggers(design, state, settings, current: current?.id, wanted: &wantedTriggers)
+            let gap = addTriggers(design, state, current: current?.id, wanted: &wantedTriggers)
             // Until those have committed who still write by what was there.
             let lock = "LOCK TABLE \(design.shape.sqlName) IN SHARE ROW EXCLUSIVE MODE;"
             if wasCaptured && (gap || !installed.isRead(by: state)) {
@@ -123,12 +123,11 @@ struct InstallPlan: Sendable {
 
     /// Returns whether a trigger of a table was missing, did not fire, or recorded for another capture than `current`.
     private mutating func addTriggers(
-        _ design: CaptureDesign, _ state: InstalledState, _ settings: CaptureSettings, current: Int32?,
-        wanted: inout Set<String>
+        _ design: CaptureDesign, _ state: InstalledState, current: Int32?, wanted: inout Set<String>
     ) -> Bool {
         var gap = false
         for table in [design.shape.name] + design.shape.descendants {
-            for event in design.events {
+            for event in design.events(on: table) {
                 wanted.insert(Self.name(table, event.triggerName))
                 let function = design.functionName(event)
                 let existing = state.triggers.first { $0.table == table && $0.name == event.triggerName }
@@ -138,21 +137,20 @@ struct InstallPlan: Sendable {
                     add(
                         "create trigger \(event.triggerName) on \(table)",
                         """
-                        CREATE OR REPLACE TRIGGER \(event.triggerName) AFTER \(event.rawValue.uppercased()) ON \(qualified)
-                            \(event.referencing) FOR EACH STATEMENT EXECUTE FUNCTION unstale.\(SQL.identifier(function))();
+                        CREATE OR REPLACE TRIGGER \(event.triggerName) AFTER \(event.statement) ON \(qualified)
+                            \(event.referencing) \(event.level) EXECUTE FUNCTION unstale.\(SQL.identifier(function))();
                         """)
                 } else if current == nil || state.functions[function]?.capture != current {
                     gap = true
                 }
                 // One that was made just now, or made anew, fires as those do that nobody has altered.
                 let present = existing?.function == function ? existing?.mode : nil
-                let mode = settings.always ? "A" : "O"
-                guard (present ?? "O") != mode else { continue }
-                if present == "D" || present == "R" { gap = true }
+                let mode = design.mode(event)
+                guard (present ?? .origin) != mode else { continue }
+                if let present, !present.covers(mode) { gap = true }
                 add(
-                    "enable \(settings.always ? "always " : "")trigger \(event.triggerName) on \(table)",
-                    "ALTER TABLE \(qualified) ENABLE\(settings.always ? " ALWAYS" : "") TRIGGER \(event.triggerName);"
-                )
+                    "\(mode.clause.lowercased()) trigger \(event.triggerName) on \(table)",
+                    "ALTER TABLE \(qualified) \(mode.clause) TRIGGER \(event.triggerName);")
             }
         }
         return gap

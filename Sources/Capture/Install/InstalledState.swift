@@ -7,8 +7,7 @@ struct InstalledState: Sendable {
         var table: TableName
         var name: String
         var function: String
-        /// `pg_trigger.tgenabled`: O origin, A always, D disabled, R replica.
-        var mode: String
+        var mode: TriggerMode
         /// Another one after every ALTER or CREATE of it.
         var version: String
     }
@@ -29,6 +28,17 @@ struct InstalledState: Sendable {
 
     /// Whether changes of a table are told by notifications.
     func isListened(_ table: TableName) -> Bool { capture(of: table)?.manifest.source == .notifications }
+
+    /// Whether what logical replication writes to these tables is to be recorded too. Before there were triggers for
+    /// rows, those for statements were made to fire for it.
+    func recordsReplication(of tables: Set<TableName>) -> Bool {
+        triggers.contains { trigger in
+            guard tables.contains(trigger.table),
+                let event = TriggerEvent.allCases.first(where: { $0.triggerName == trigger.name })
+            else { return false }
+            return event.isForEachRow || event == .truncate && trigger.mode == .always
+        }
+    }
 
     /// How a worker is woken. Throws where there is no capture that this program can work with.
     var currentWake: Wake {
@@ -81,7 +91,8 @@ struct InstalledState: Sendable {
         state.triggers = triggers.map { row in
             Trigger(
                 table: TableName(schema: row.text(0) ?? "", name: row.text(1) ?? ""), name: row.text(2) ?? "",
-                function: row.text(3) ?? "", mode: row.text(4) ?? "", version: row.text(5) ?? "")
+                function: row.text(3) ?? "", mode: row.text(4).flatMap(TriggerMode.init) ?? .disabled,
+                version: row.text(5) ?? "")
         }
         return state
     }

@@ -28,7 +28,21 @@ struct CaptureDesign: Sendable {
     /// else's tell of them.
     var events: [TriggerEvent] {
         guard manifest.source == nil else { return [] }
-        return TriggerEvent.allCases.filter { $0.operation.map(conditions.concerns) ?? true }
+        return TriggerEvent.allCases.filter { event in
+            (settings.always || !event.isForEachRow) && event.operation.map(conditions.concerns) ?? true
+        }
+    }
+
+    /// Those of the triggers on one of its tables. What is partitioned itself has no rows.
+    func events(on table: TableName) -> [TriggerEvent] {
+        shape.partitioned.contains(table) ? events.filter { !$0.isForEachRow } : events
+    }
+
+    /// In which sessions the trigger fires. What an ordinary one writes, the triggers of statements record; where it is
+    /// replicated, those of rows do, and each change is recorded once.
+    func mode(_ event: TriggerEvent) -> TriggerMode {
+        if event.isForEachRow { return .replica }
+        return event == .truncate && settings.always ? .always : .origin
     }
 
     /// The name of the function for an operation, or for TRUNCATE.
@@ -36,10 +50,10 @@ struct CaptureDesign: Sendable {
 
     /// The functions that write records with the number `capture`.
     func functions(capture: Int32) -> [TriggerFunction] {
-        events.compactMap { event in
-            guard let source = source(event, capture: capture) else { return nil }
+        events.map { event in
             let pins = event == .truncate ? [] : pinnedSettings
-            return TriggerFunction(name: functionName(event), source: source, settings: pins)
+            return TriggerFunction(
+                name: functionName(event), source: source(event, capture: capture), settings: pins)
         }
     }
 
@@ -68,14 +82,11 @@ struct CaptureDesign: Sendable {
             rowLimit: settings.rowLimit, ring: settings.wake == .notify)
     }
 
-    private func source(_ event: TriggerEvent, capture: Int32) -> String? {
+    private func source(_ event: TriggerEvent, capture: Int32) -> String {
         let writer = writer(capture: capture)
-        switch event.operation {
-        case nil: return writer.truncateSource
-        case .update? where conditions.concerns(.update): return writer.updateSource
-        case let operation? where conditions.concerns(operation): return writer.oneSidedSource(operation)
-        default: return nil
-        }
+        guard let operation = event.operation else { return writer.truncateSource }
+        if event.isForEachRow { return writer.rowSource(operation) }
+        return operation == .update ? writer.updateSource : writer.oneSidedSource(operation)
     }
 
     private var pinnedSettings: [TextSetting] {
@@ -84,26 +95,5 @@ struct CaptureDesign: Sendable {
         let read = Set(manifest.columns + looked)
         return shape.columns.filter { read.contains($0.name) }.reduce(into: Set()) { $0.formUnion($1.settings) }
             .sorted()
-    }
-}
-
-/// What a trigger fires for.
-enum TriggerEvent: String, CaseIterable, Sendable {
-    case insert, update, delete, truncate
-
-    /// The row operation, if it is one.
-    var operation: Operation? { Operation(rawValue: rawValue) }
-
-    /// The trigger's name on every captured table.
-    var triggerName: String { "unstale_\(rawValue)" }
-
-    /// The transition tables that the function reads.
-    var referencing: String {
-        switch self {
-        case .insert: " REFERENCING NEW TABLE AS new_rows"
-        case .update: " REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"
-        case .delete: " REFERENCING OLD TABLE AS old_rows"
-        case .truncate: ""
-        }
     }
 }

@@ -41,6 +41,8 @@ public struct TableShape: Sendable, Equatable {
     /// Its partitions and children, at every level. A parent's statement trigger misses what is written to
     /// them directly.
     public var descendants: [TableName]
+    /// Which of them, and of itself, are partitioned, and so have no rows of their own.
+    public var partitioned: Set<TableName> = []
     /// Those of its partitions and children that are foreign tables.
     public var foreignDescendants: [TableName] = []
     /// The topmost ones by way of which it, or a descendant, is written to without a trigger of its own firing.

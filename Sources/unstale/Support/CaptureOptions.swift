@@ -24,7 +24,7 @@ struct CaptureOptions: ParsableArguments {
                 + "default: 50000."))
     var rowLimit: String?
 
-    @Flag(help: "Fire for rows that logical replication writes too (ENABLE ALWAYS) [UNSTALE_ALWAYS, always].")
+    @Flag(help: "Record what logical replication writes too [UNSTALE_ALWAYS, always].")
     var always = false
 
     /// The flags as settings.

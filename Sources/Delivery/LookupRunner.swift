@@ -5,19 +5,24 @@ public import Rules
 public struct LookupRunner: Sendable {
     private let connection: PostgresConnection
     private let statements: [String: LookupStatement]
+    private let transactionSettings: String?
     /// So few calls that a query which takes too long says something of them, and so many that its own cost vanishes.
     private static let callsPerQuery = 500
 
     /// - Parameters:
-    ///   - connection: A session that is set up with `sessionSettings`.
+    ///   - connection: A session of its own that is set up with `settings`, or one behind a pooler.
     ///   - statements: The lookups by rule.
-    public init(connection: PostgresConnection, statements: [String: LookupStatement]) {
+    ///   - transactionSettings: SQL that each query's transaction begins with, behind a pooler; nil: the session has them.
+    public init(
+        connection: PostgresConnection, statements: [String: LookupStatement], transactionSettings: String? = nil
+    ) {
         self.connection = connection
         self.statements = statements
+        self.transactionSettings = transactionSettings
     }
 
     /// Lookups only read, and none takes longer than its deadline.
-    public static let sessionSettings =
+    public static let settings =
         "SET default_transaction_read_only = on; SET statement_timeout = '5s'"
 
     /// What the calls' results ask for, and the calls that fail on their own account. Trouble of the server is
@@ -52,7 +57,7 @@ public struct LookupRunner: Sendable {
     ) async throws(PostgresError) -> PostgresError? {
         do {
             plan.merge(try await attempt(calls, planner))
-        } catch let error as PostgresError where error.isServerTrouble || error.code == .cancelled {
+        } catch let error as PostgresError where !error.isOfTheQuery {
             throw error
         } catch {
             let timeout = (error as? PostgresError).flatMap { $0.tookTooLong ? $0 : nil }
@@ -86,8 +91,7 @@ public struct LookupRunner: Sendable {
         let parameters = (0..<statement.arrayCount).map { index in
             Parameter.texts(calls.map { index < $0.parameters.count ? $0.parameters[index] : nil })
         }
-        let rows = try await connection.query(
-            statement.sql, parameters, deadline: .seconds(10), doing: "looking up for the rule '\(name)'")
+        let rows = try await query(statement.sql, parameters, doing: "looking up for the rule '\(name)'")
         let fills = try planner.fills(ofRule: rule, columns: Array(rows.columns.dropFirst()))
         var plan = Plan()
         for row in rows {
@@ -95,6 +99,19 @@ public struct LookupRunner: Sendable {
             fills.add((1..<row.count).map { row.bytes($0).map(Array.init) }, of: calls[number - 1], to: &plan)
         }
         return plan
+    }
+
+    private func query(
+        _ sql: String, _ parameters: [Parameter], doing: String
+    ) async throws(PostgresError) -> Rows {
+        let deadline = Duration.seconds(10)
+        guard let transactionSettings else {
+            return try await connection.query(sql, parameters, deadline: deadline, doing: doing)
+        }
+        return try await connection.readOnly(transactionSettings, within: deadline, doing: doing) {
+            _ throws(PostgresError) in
+            try await connection.query(sql, parameters, deadline: deadline, doing: doing)
+        }
     }
 }
 

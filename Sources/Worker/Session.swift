@@ -83,7 +83,7 @@ struct Session: Sendable {
     }
 
     private func connect() async throws(PostgresError) -> PostgresConnection {
-        try await PostgresConnection.connect(settings.postgres)
+        try await PostgresConnection.connectToPrimary(settings.postgres)
     }
 
     private func outbox(on reader: PostgresConnection, _ wake: Wake) -> Outbox {
@@ -145,9 +145,11 @@ struct Session: Sendable {
     private func lookups(_ rules: [Rule], _ capture: CaptureState) async throws -> LookupRunner? {
         guard rules.contains(where: { $0.lookup != nil }) else { return nil }
         let connection = try await connect()
-        try await connection.script(
-            TextSetting.pinAll + ";" + LookupRunner.sessionSettings, doing: "setting up lookups")
-        return LookupRunner(connection: connection, statements: capture.lookups)
+        let settings = TextSetting.pinAll + ";" + LookupRunner.settings
+        let hasSession = capture.wake == .notify
+        if hasSession { try await connection.script(settings, doing: "setting up lookups") }
+        return LookupRunner(
+            connection: connection, statements: capture.lookups, transactionSettings: hasSession ? nil : settings)
     }
 
     /// Where a target's cursor stands, and what it means. What was ordered for the target holds again.

@@ -38,6 +38,12 @@ import Testing
                 return
             }
             #expect(reason.contains("standby"))
+            do {
+                _ = try await PostgresConnection.connectToPrimary(PostgresSettings(connection: server.url()))
+                Issue.record("connected to a standby")
+            } catch {
+                #expect("\(error)".contains("this is a standby"))
+            }
         }
     }
 }

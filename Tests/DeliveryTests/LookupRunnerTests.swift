@@ -58,6 +58,49 @@ import Testing
         }
     }
 
+    /// A lookup that writes where it is only to read is its own fault, and not the server's. Behind a pooler each has a
+    /// transaction that leaves nothing behind.
+    @Test(arguments: [true, false]) func whatWritesIsParked(isPooled: Bool) async throws {
+        let set = try RuleSet.parse(
+            """
+            version: 1
+            rules:
+              - name: writing
+                table: lines
+                lookup: select o.number from orders o where o.id = :order_id for share
+                delete: {keys: ["writing:{number}"]}
+              - name: well
+                table: lines
+                lookup: select o.number || current_setting('DateStyle') as number from orders o where o.id = :order_id
+                delete: {keys: ["order:{number}"]}
+            """)
+        let planner = Planner(rules: set.rules, manifests: [1: set.manifest(for: set.tables[0])])
+        let plan = planner.plan((1...8).map { Change(capture: 1, kind: .insert, fired: 3, new: Image(["\($0)"])) })
+        try await TestDatabase.with { database in
+            try await database.psql(Self.schema)
+            let connection = try await PostgresConnection.connect(PostgresSettings(connection: database.url))
+            let settings = "SET DateStyle = 'German'; " + LookupRunner.settings
+            if !isPooled { try await connection.script(settings, doing: "testing") }
+            var statements: [String: LookupStatement] = [:]
+            for rule in set.rules {
+                statements[rule.name.value] = LookupStatement(rule: rule, types: ["order_id": "int"])
+            }
+            let runner = LookupRunner(
+                connection: connection, statements: statements, transactionSettings: isPooled ? settings : nil)
+            let found = try await runner.run(plan.lookups, planner: planner)
+            #expect(found.failures.count == 8 && found.failures.allSatisfy { $0.rule == "writing" })
+            #expect(found.failures.allSatisfy { $0.reason.contains("SQLSTATE 25006") })
+            #expect(Set(found.plan.keys.map(\.key.description)) == Set((1...8).map { "order:n\($0)German, DMY" }))
+            guard isPooled else { return }
+            let after = try await connection.query(
+                """
+                SELECT concat(current_setting('DateStyle'), current_setting('default_transaction_read_only'),
+                    current_setting('statement_timeout'))
+                """, doing: "testing")
+            #expect(after.first?.text(0) == "ISO, MDYoff0")
+        }
+    }
+
     /// Many calls, none of which takes long, are more than one query: together they would be too slow.
     @Test func manyCallsAreNotSlow() async throws {
         let set = try RuleSet.parse(

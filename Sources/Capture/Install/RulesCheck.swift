@@ -54,20 +54,19 @@ public struct RulesCheck: Sendable {
         _ rules: RuleSet, _ shapes: [TableName: TableShape], _ connection: PostgresConnection
     ) async throws -> [RulesDiagnostic] {
         let doing = "'where'"
-        let path = try await connection.query("SELECT current_setting('search_path')", doing: doing)
-        try await connection.script("SET search_path = \(TriggerFunction.searchPath)", doing: doing)
         var diagnostics: [RulesDiagnostic] = []
         for rule in rules.rules {
             guard let predicate = rule.predicate, let shape = shapes[rule.table.value] else { continue }
             let table = shape.sqlName
             diagnostics += try await mistake(at: predicate.location, doing) {
-                _ = try await connection.query(
-                    "SELECT (\n\(predicate.sql)\n)::bool FROM \(table) AS old, \(table) AS new LIMIT 0",
-                    doing: doing)
+                let path = "SET LOCAL search_path = \(TriggerFunction.searchPath)"
+                _ = try await connection.readOnly(path, doing: doing) { _ throws(PostgresError) in
+                    try await connection.query(
+                        "SELECT (\n\(predicate.sql)\n)::bool FROM \(table) AS old, \(table) AS new LIMIT 0",
+                        doing: doing)
+                }
             }
         }
-        _ = try await connection.query(
-            "SELECT set_config('search_path', $1, false)", [.text(path.first?.text(0) ?? "")], doing: doing)
         return diagnostics
     }
 
@@ -85,7 +84,9 @@ public struct RulesCheck: Sendable {
             guard let location = rule.rewarm[number].sql?.location else { continue }
             let empty = [Parameter](repeating: .texts([]), count: loader.arrayCount)
             diagnostics += try await mistake(at: location, "'sql'") {
-                _ = try await connection.query(loader.sql, empty, doing: "'sql'")
+                _ = try await connection.readOnly(doing: "'sql'") { _ throws(PostgresError) in
+                    try await connection.query(loader.sql, empty, doing: "'sql'")
+                }
             }
         }
         return diagnostics
@@ -99,9 +100,10 @@ public struct RulesCheck: Sendable {
             try await body()
             return []
         } catch let error as PostgresError
-            where error.sqlState != nil && !error.isServerTrouble && error.sqlState != "42501"
+            where error.sqlState != nil && error.sqlState != "42501"
+            && (!error.isServerTrouble || error.sqlState == "25006")
         {
-            // That a right is missing (42501) is no mistake in the rules.
+            // That a right is missing (42501) is no mistake in the rules; that it writes (25006) is one.
             return [RulesDiagnostic(location, "\(what): \(error.message)")]
         }
     }
@@ -111,7 +113,9 @@ public struct RulesCheck: Sendable {
         of lookup: LookupStatement, _ connection: PostgresConnection
     ) async throws(PostgresError) -> [String] {
         let empty = [Parameter](repeating: .texts([]), count: lookup.arrayCount)
-        let rows = try await connection.query(lookup.sql + "\nLIMIT 0", empty, doing: "'lookup'")
+        let rows = try await connection.readOnly(doing: "'lookup'") { _ throws(PostgresError) in
+            try await connection.query(lookup.sql + "\nLIMIT 0", empty, doing: "'lookup'")
+        }
         return Array(rows.columns.dropFirst())
     }
 

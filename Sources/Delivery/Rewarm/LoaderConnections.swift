@@ -36,8 +36,7 @@ final class LoaderConnections: Sendable {
         return try await lend(try await PostgresConnection.connect(settings), body)
     }
 
-    /// Runs one statement in a transaction that only reads, and that leaves nothing behind in the session: settings
-    /// that a query makes end with it, and behind a pooler the session is everybody's.
+    /// Runs one statement in a transaction that only reads: settings that a query makes end with it.
     ///
     /// - Parameter timeout: Of the server; ours is a little longer.
     func query(
@@ -45,26 +44,20 @@ final class LoaderConnections: Sendable {
         within timeout: Duration, doing: String
     ) async throws(PostgresError) -> Rows {
         let limit = max(.milliseconds(1), timeout)
-        let begun = try await connection.script(
+        let settings = """
+            \(sessionSettings); SET statement_timeout = \(Int64(limit / .milliseconds(1)));
+            SELECT pg_catalog.pg_is_in_recovery()
             """
-            BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; \(sessionSettings);
-            SET statement_timeout = \(Int64(limit / .milliseconds(1))); SELECT pg_catalog.pg_is_in_recovery()
-            """, deadline: limit + .seconds(1), doing: doing)
-        // Of several hosts it may have been the first to answer.
-        guard begun.first?.bool(0) == false else {
-            throw PostgresError(
-                code: .connect, message: "this is a standby, which may not have the change yet", doing: doing)
-        }
-        let rows: Rows
-        do throws(PostgresError) {
-            rows = try await connection.query(
+        return try await connection.readOnly(settings, within: limit + .seconds(1), doing: doing) {
+            begun throws(PostgresError) in
+            // Of several hosts it may have been the first to answer.
+            guard begun.first?.bool(0) == false else {
+                throw PostgresError(
+                    code: .connect, message: "this is a standby, which may not have the change yet", doing: doing)
+            }
+            return try await connection.query(
                 sql, parameters, binary: true, prepared: prepared, deadline: limit + .seconds(1), doing: doing)
-        } catch {
-            if error.sqlState != nil { try await connection.script("ROLLBACK", doing: doing) }
-            throw error
         }
-        try await connection.script("ROLLBACK", deadline: limit + .seconds(1), doing: doing)
-        return rows
     }
 
     /// Closes those that nobody has needed for a while.
@@ -93,8 +86,9 @@ final class LoaderConnections: Sendable {
 }
 
 extension PostgresError {
-    /// Whether a loader's query is at fault. In a transaction that is to read only, one that writes is.
-    var isOfTheQuery: Bool { sqlState != nil && !isServerTrouble || sqlState == "25006" }
+    /// Whether a query that is to read only is at fault: one that writes is, and one that takes more room than
+    /// `temp_file_limit` allows.
+    var isOfTheQuery: Bool { sqlState != nil && !isServerTrouble || ["25006", "53400"].contains(sqlState) }
 
     /// Whether the server stopped the query: by `statement_timeout`, or because somebody asked it to.
     var tookTooLong: Bool { sqlState == "57014" }

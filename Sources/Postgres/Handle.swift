@@ -7,6 +7,28 @@ struct Handle: ~Copyable {
 
     deinit { PQfinish(pointer) }
 
+    /// Begins a connection; nil: there is no memory for it.
+    static func start(_ keywords: [(String, String)]) -> OpaquePointer? {
+        let strings = keywords.flatMap { [strdup($0.0), strdup($0.1)] }
+        defer { strings.forEach { free($0) } }
+        var names = stride(from: 0, to: strings.count, by: 2).map { UnsafePointer(strings[$0]) } + [nil]
+        var values = stride(from: 1, to: strings.count, by: 2).map { UnsafePointer(strings[$0]) } + [nil]
+        return PQconnectStartParams(&names, &values, 1)
+    }
+
+    /// The hosts that it may connect to, by the connection string or libpq's environment variables.
+    var hosts: HostList {
+        guard let options = PQconninfo(pointer) else { return HostList() }
+        defer { PQconninfoFree(options) }
+        var hosts = HostList()
+        var option = options
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val { hosts.add(String(cString: keyword), String(cString: value)) }
+            option += 1
+        }
+        return hosts
+    }
+
     /// The last error's words.
     var errorMessage: String { String(cString: PQerrorMessage(pointer)) }
 }

@@ -13,6 +13,7 @@ public actor PostgresConnection {
     private let interrupt = Interrupt()
     private let waitIsOver = Atomic(false)
     private let handle: Handle
+    private nonisolated let hosts: HostList
     /// Names of prepared statements by their SQL.
     private var preparedNames: [String: String] = [:]
 
@@ -28,38 +29,42 @@ public actor PostgresConnection {
     /// Both ends notice within some seconds that the other's host is gone: keepalives are set here for the
     /// client and for the server's side of this session.
     public static func connect(_ settings: PostgresSettings) async throws(PostgresError) -> PostgresConnection {
-        let connection = try PostgresConnection(settings)
-        try await connection.interruptible { connection throws(PostgresError) in
-            try connection.finishConnecting(within: settings.connectTimeout)
+        var connection = try PostgresConnection(settings)
+        let hosts = connection.hosts
+        // libpq goes on to the next host where one refuses; one that says nothing has its time, and is then passed over.
+        for skipped in 1... {
+            do throws(PostgresError) {
+                try await connection.interruptible { connection throws(PostgresError) in
+                    try connection.finishConnecting(within: settings.connectTimeout)
+                }
+                break
+            } catch {
+                guard error.code == .timeout, skipped < hosts.count else { throw error }
+                connection = try PostgresConnection(settings, hosts.skipping(skipped))
+            }
         }
         try await connection.script(Self.sessionSettings, doing: "setting up the connection")
         return connection
     }
 
-    private init(_ settings: PostgresSettings) throws(PostgresError) {
+    private init(_ settings: PostgresSettings, _ hosts: [(String, String)] = []) throws(PostgresError) {
         executor = QueueExecutor(label: "unstale.postgres")
         if let mistake = ConnectionString.mistake(in: settings.connection) {
             throw PostgresError(code: .connect, message: mistake, doing: "connecting to Postgres")
         }
-        let keywords = [
-            ("dbname", settings.connection), ("fallback_application_name", settings.applicationName),
-            ("client_encoding", "UTF8"), ("keepalives_idle", "2"), ("keepalives_interval", "1"),
-            ("keepalives_count", "2"), ("tcp_user_timeout", "5000"),
-        ]
-        guard let pointer = Self.start(keywords) else {
+        let keywords =
+            [
+                ("dbname", settings.connection), ("fallback_application_name", settings.applicationName),
+                ("client_encoding", "UTF8"), ("keepalives_idle", "2"), ("keepalives_interval", "1"),
+                ("keepalives_count", "2"), ("tcp_user_timeout", "5000"),
+            ] + hosts
+        guard let pointer = Handle.start(keywords) else {
             throw PostgresError(code: .connect, message: "out of memory", doing: "connecting to Postgres")
         }
         // libpq prints notices to stderr unless told otherwise.
         PQsetNoticeProcessor(pointer, { _, _ in }, nil)
         handle = Handle(pointer: pointer)
-    }
-
-    private static func start(_ keywords: [(String, String)]) -> OpaquePointer? {
-        let strings = keywords.flatMap { [strdup($0.0), strdup($0.1)] }
-        defer { strings.forEach { free($0) } }
-        var names = stride(from: 0, to: strings.count, by: 2).map { UnsafePointer(strings[$0]) } + [nil]
-        var values = stride(from: 1, to: strings.count, by: 2).map { UnsafePointer(strings[$0]) } + [nil]
-        return PQconnectStartParams(&names, &values, 1)
+        self.hosts = handle.hosts
     }
 
     private func finishConnecting(within timeout: Duration) throws(PostgresError) {

@@ -103,6 +103,18 @@ import Testing
         #expect(error.code == .timeout && ContinuousClock.now - start < .seconds(2), "\(error)")
     }
 
+    /// Of several hosts one may be gone: each has its time.
+    @Test func pastAHostThatIsGone() async throws {
+        let (first, second) = (Listener(), Listener())
+        defer { for listener in [first, second] { listener.close() } }
+        let ports = "\(first.port),\(second.port),\(try TestEnvironment.databasePort)"
+        let connection = try await PostgresConnection.connect(
+            PostgresSettings(
+                connection: "host=127.0.0.1,localhost,127.0.0.1 port=\(ports) user=postgres dbname=postgres",
+                connectTimeout: .milliseconds(500)))
+        #expect(try await connection.query("SELECT 1", doing: "testing").first?.int(0) == 1)
+    }
+
     @Test func cancelledWhileConnecting() async throws {
         let listener = Listener()
         defer { listener.close() }

@@ -3,7 +3,8 @@ import Capture
 /// How far a target had been served at earlier times. A value, stored with its cursor.
 ///
 /// A Redis may come back with what it had a replay window ago. What was served since then is needed once more, however
-/// long before that it was written: a target that was away for hours is served all of that within seconds.
+/// long before that it was written: a target that was away for hours is served all of that within seconds. While it is
+/// away, what it comes back with gets no older, so that time doesn't count.
 struct ServedHistory: Codable, Hashable, Sendable {
     private struct Mark: Codable, Hashable, Sendable {
         /// Microseconds, as ``ServerTime`` has them.
@@ -25,10 +26,19 @@ struct ServedHistory: Codable, Hashable, Sendable {
     /// The target has been served up to this cursor.
     mutating func note(_ cursor: Snapshot, at now: ServerTime, window: Duration) {
         let window = Int64(window / .microseconds(1))
+        // Nobody has looked for long, so it may have been away.
+        if let last = marks.last, last.at < now.microseconds - 2 * window / Self.density { standStill(at: now) }
         if let last = marks.last, last.at > now.microseconds - window / Self.density { return }
         marks.append(Mark(at: now.microseconds, cursor: cursor.description))
         let old = marks.prefix { $0.at <= now.microseconds - window }
         marks.removeFirst(max(0, old.count - 1))
+    }
+
+    /// The target can't be reached.
+    mutating func standStill(at now: ServerTime) {
+        guard let last = marks.last, last.at != .min, last.at < now.microseconds else { return }
+        let time = now.microseconds - last.at
+        for index in marks.indices where marks[index].at != .min { marks[index].at += time }
     }
 
     /// How far the target had been served when the window began; nil: that is not known, so perhaps not at all.

@@ -47,7 +47,8 @@ extension Serving {
     private func noteServed() {
         guard let now = served.freshness.now else { return }
         let cursor = window.acknowledged.snapshot
-        upkeep.withLock { $0.served(cursor, at: now) }
+        let isReached = served.monitor.pausedReason == nil
+        upkeep.withLock { $0.served(cursor, at: now, isReached: isReached) }
     }
 
     private func tidy(_ housekeeping: Housekeeping) async throws {

@@ -77,8 +77,10 @@ struct UpkeepState: Sendable {
         pending = [:]
     }
 
-    /// The target has been served up to here.
-    mutating func served(_ cursor: Snapshot, at now: ServerTime) { history.note(cursor, at: now, window: replayWindow) }
+    /// The target has been served up to here, if it can be reached.
+    mutating func served(_ cursor: Snapshot, at now: ServerTime, isReached: Bool) {
+        if isReached { history.note(cursor, at: now, window: replayWindow) } else { history.standStill(at: now) }
+    }
 
     /// What was recorded before means nothing to the target any more.
     mutating func begins(at cursor: Snapshot) { history = ServedHistory(beginningAt: cursor) }

@@ -46,6 +46,56 @@ import Testing
         #expect(history.cursor(aWindowBefore: time(901), window: Self.window) == (try cursor(8)))
     }
 
+    /// What a target had when it went away is what it comes back with, however long that took.
+    @Test func timeStandsStillForWhoIsAway() throws {
+        for isNoticed in [true, false] {
+            var history = ServedHistory()
+            for number in 3...12 {
+                history.note(try cursor(number), at: time(Double(number) * 150), window: Self.window)
+            }
+            let before = history.cursor(aWindowBefore: time(1_800), window: Self.window)
+            #expect(before == (try cursor(6)))
+            // Away from 1,800 s on, until 9,000 s; a session may have begun meanwhile, or all of them have been away.
+            if isNoticed { for now in 1_800...9_000 { history.standStill(at: time(Double(now))) } }
+            if isNoticed { #expect(history.cursor(aWindowBefore: time(9_000), window: Self.window) == before) }
+            history.note(try cursor(13), at: time(9_000), window: Self.window)
+            #expect(history.cursor(aWindowBefore: time(9_000), window: Self.window) == before)
+            #expect(history.cursor(aWindowBefore: time(9_900), window: Self.window) == (try cursor(12)))
+        }
+        var history = ServedHistory(beginningAt: try cursor(7))
+        history.standStill(at: time(5_000))
+        #expect(history.cursor(aWindowBefore: time(0), window: Self.window) == (try cursor(7)))
+    }
+
+    /// Redis comes back with an older dump, long after what it was told since then could be emptied.
+    @Test func awayForLongerThanTheWindow() async throws {
+        try await Site.withUsers(install: ["--replay-window", "9s"]) { site, redis in
+            try await site.cache().send("SAVE")
+            try await site.withWorkerInside(change: { $0.reclaimInterval = .milliseconds(200) }) { worker in
+                try await site.change(1...3)
+                try await site.waitUntilGone(1...3)
+                let connection = try await site.connect()
+                try await eventually("it is noted that the target was served so far") {
+                    try await connection.value(
+                        """
+                        SELECT pg_snapshot_xmax((state::jsonb #>> '{history,marks,-1,cursor}')::pg_snapshot)
+                            > (SELECT max(xid) FROM unstale.outbox) FROM unstale.targets
+                        """) == "t"
+                }
+                try await redis.kill9()
+                let start = ContinuousClock.now
+                try await eventually(within: .seconds(60), "all five slots have had their turn") {
+                    try await site.change(4...4)
+                    return ContinuousClock.now - start > .seconds(20)
+                }
+                #expect(try await connection.value("SELECT min(id) FROM unstale.outbox") == "1")
+                try await redis.start()
+                try await site.waitUntilGone(1...4)
+                try await site.expectUntouched(5...200)
+            }
+        }
+    }
+
     /// Redis is away until the changes are as old as can be, is served all of them, and comes back without that.
     @Test func servedLate() async throws {
         try await Site.withUsers(install: ["--replay-window", "9s"]) { site, redis in

@@ -88,7 +88,7 @@ import Testing
         var state = UpkeepState(server: nil, state: WorkerState(), replayWindow: window)
         for hour in 0...30 {
             let now = ServerTime(microseconds: Int64(hour) * 3_600_000_000)
-            state.served(try #require(Snapshot("\(hour + 3):\(hour + 3):")), at: now)
+            state.served(try #require(Snapshot("\(hour + 3):\(hour + 3):")), at: now, isReached: true)
             let stored = state.state(pausedReason: nil, worker: "w")
             state = UpkeepState(server: nil, state: WorkerState.decode(stored.json), replayWindow: window)
             #expect((stored.history?.cursor(aWindowBefore: now, window: window) != nil) == (hour >= 24))

@@ -11,11 +11,14 @@ extension [Rule] {
                 + [rule.publish?.channel, rule.publish?.message].map { $0.map { [$0] } ?? [] }
             let actions = others.map { $0.map(\.source) }
             let queries = ([rule.lookup] + rule.rewarm.map(\.sql)).compactMap { query in
-                query?.render { ":\(query?.parameters[$0].name ?? "")" }
+                query?.render { ":\(query?.parameters[$0].description ?? "")" }
+            }
+            let requests = rule.rewarm.compactMap(\.http).map { http in
+                "\(http.url) \(http.headers.map { "\($0.name): \($0.value)" })"
             }
             let condition = rule.condition
             return "\(rule.name.value) \(rule.table.value) \(condition.operations.map(\.rawValue)) "
-                + "\(condition.columns) \(condition.predicate ?? "") \(queries) "
+                + "\(condition.columns) \(condition.predicate ?? "") \(queries) \(requests) "
                 + "\(templates) \(rule.repeatAfter)"
                 + (actions.allSatisfy(\.isEmpty) ? "" : " \(actions) \(rule.expire?.after ?? .zero)")
         }

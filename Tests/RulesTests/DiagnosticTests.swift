@@ -295,12 +295,22 @@ import Testing
 
     /// Whatever a file contains, a diagnostic stays one line and does not move a terminal's cursor.
     @Test func controlCharactersAreShown() {
-        let yaml = header + "    table: t\n    delete: {keys: [\"a\\n\\e[2J\\u0085\"]}\n"
+        let yaml = header + "    table: t\n    delete: {keys: [\"a\\t\\e[2J\\u0085\"]}\n"
         #expect(
             diagnostics(yaml) == [
-                "r.yaml:5:21: error: a key without a {column}: 'a\\n\\u{1B}[2J\\u{0085}'; "
+                "r.yaml:5:21: error: a key without a {column}: 'a\\t\\u{1B}[2J\\u{0085}'; "
                     + "a fixed key is written under patterns"
             ])
+    }
+
+    /// As a block scalar has at its end: the pattern would match no key.
+    @Test(arguments: [
+        "delete: {patterns: [\"p:{id}:*\\n\"]}", "delete: {keys: [\"k:{id}\\r\"]}", "delete: {tags: [\"t\\n:{id}\"]}",
+        "bump: [\"g\\n\"]", "publish: {channel: \"c\\n\"}", "rewarm: [{key: \"k:{id}\\n\", sql: select 1, ttl: 1m}]",
+    ])
+    func lineBreaksInNames(action: String) {
+        let lines = diagnostics(header + "    table: t\n    \(action)\n")
+        #expect(lines.count == 1 && lines[0].contains("a line break in a name; write it in quotes"), "\(lines)")
     }
 
     @Test func aRuleMayHaveAllActions() throws {

@@ -139,6 +139,11 @@ import Testing
             "expire: {keys: ['e:{id}'], in: 2s}", "bump: [g]", "publish: {channel: c}", "publish: {channel: d}",
             "publish: {channel: c, message: m}", "where: new.a > 1\n    bump: [g]", "where: new.a > 2\n    bump: [g]",
             "columns: [a]\n    bump: [g]", "columns: [b]\n    bump: [g]", "on: [insert]\n    bump: [g]",
+            "lookup: select :a as n\n    delete: {keys: ['k:{n}']}",
+            "lookup: select :new.a as n\n    delete: {keys: ['k:{n}']}",
+            "rewarm: [{key: 'k:{id}', http: {url: 'http://h/{id}'}, ttl: 1m}]",
+            "rewarm: [{key: 'k:{id}', http: {url: 'http://h/{new.id}'}, ttl: 1m}]",
+            "rewarm: [{key: 'k:{id}', http: {url: 'http://h/{id}', headers: {X-Cache-Bypass: '1'}}, ttl: 1m}]",
         ]
         let versions = try rules.map { rule in
             try RuleSet.parse("version: 1\nrules:\n  - name: r\n    table: t\n    \(rule)\n").rules.version

@@ -64,6 +64,9 @@ public struct Rewarm: Sendable {
     /// The query.
     public var sql: SQLTemplate? { if case .sql(let sql) = loader { sql } else { nil } }
 
+    /// The request.
+    public var http: HTTPTemplate? { if case .http(let http) = loader { http } else { nil } }
+
     var templates: [Template] { [key] + loaderTemplates }
 
     private var loaderTemplates: [Template] {

@@ -66,7 +66,8 @@ public struct Planner: Sendable {
     /// A plan to do something else with one key on a rule's behalf.
     public func plan(_ action: KeyAction, _ key: Key, rule: Int) -> Plan {
         var plan = Plan()
-        let isFenced = action == .emptyTag ? rules[rule].fence : action != .bump && fenced.contain(key, of: rules[rule])
+        let isFenced =
+            action == .emptyTag ? fenced.includeTagged : action != .bump && fenced.contain(key, of: rules[rule])
         plan.insert(
             key, for: .action(action), rule: rule, isFenced: isFenced, delays: [], telling: Telling(rules[rule]))
         return plan

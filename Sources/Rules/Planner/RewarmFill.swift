@@ -41,8 +41,11 @@ struct RewarmFill: Sendable {
         }
         let old = rows.old.flatMap { outcome(rows, either: $0) }
         let new = rows.isSame ? nil : rows.new.flatMap { outcome(rows, either: $0) }
-        // Where both are about one key, the row is by now what the new image says.
-        if let old, old.key != new?.key { plan.insert(old, rule: rule, delays: delays, telling: telling) }
+        // Where both are about one key, the row is by now what the new image says. Of the key that a row has left, only a
+        // loader that goes by the key reads something: any other would read of the row what belongs elsewhere by now.
+        if let old, old.key != new?.key {
+            plan.insert(isKeyed ? old : .delete(old.key), rule: rule, delays: delays, telling: telling)
+        }
         if let new { plan.insert(new, rule: rule, delays: delays, telling: telling) }
     }
 

@@ -16,6 +16,11 @@ enum TemplateRole {
     case text
 
     func check(_ template: Template) throws(TemplateError) {
+        if isName, template.pieces.contains(where: \.hasLineBreak) {
+            // A block scalar (|) keeps the line break at its end.
+            let message = "a line break in a name; write it in quotes, or behind '|-' in place of '|'"
+            throw TemplateError(message: message, offset: 0)
+        }
         switch self {
         case .key:
             if template.isFixed {
@@ -40,6 +45,14 @@ enum TemplateRole {
             }
         case .text:
             break
+        }
+    }
+
+    /// Whether it names something in Redis. No such name has a line break in it on purpose.
+    private var isName: Bool {
+        switch self {
+        case .key, .anyKey, .pattern, .channel: true
+        case .url, .header, .text: false
         }
     }
 
@@ -83,5 +96,11 @@ enum TemplateRole {
                 "the pattern '\(template)' could match every key; begin it with text that is no wildcard"
             throw TemplateError(message: message, offset: 0)
         }
+    }
+}
+
+extension Template.Piece {
+    fileprivate var hasLineBreak: Bool {
+        if case .text(let text) = self { text.contains { $0 == 0x0A || $0 == 0x0D } } else { false }
     }
 }

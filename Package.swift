@@ -78,7 +78,7 @@ let package = Package(
         .target(
             name: "Admin",
             dependencies: [
-                "Capture", "Delivery", "Postgres", "Rules", "Worker",
+                "Capture", "Delivery", "Postgres", "Redis", "Rules", "Worker",
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -1,5 +1,6 @@
 import Capture
 public import Logging
+import Postgres
 public import Rules
 public import ServiceLifecycle
 
@@ -41,6 +42,11 @@ public struct Worker: Service, CustomStringConvertible {
     /// What logs call it.
     public var description: String { "worker" }
 
+    /// The table that a rule is about; nil: there is no such rule.
+    public func table(ofRule name: String) -> TableName? {
+        targets.flatMap(\.rules.current.rules).first { $0.name.value == name }?.table.value
+    }
+
     /// Serves until a graceful shutdown, then finishes what is in flight within the grace period and stores the
     /// cursor. Whatever happens to Postgres or Redis is waited for.
     public func run() async throws {
@@ -67,7 +73,8 @@ public struct Worker: Service, CustomStringConvertible {
                 if Task.isShuttingDownGracefully { return }
                 try Task.checkCancellation()
                 let delay = patience.failed(error, since: start)
-                board.set(.waiting, reason: "\(error)")
+                // Anybody may ask why, and the server's words may quote what stands in rows.
+                board.set(.waiting, reason: (error as? PostgresError)?.summary ?? "\(error)")
                 try? await cancelWhenGracefulShutdown { try await Task.sleep(for: delay) }
             }
         }

@@ -70,7 +70,7 @@ final class AdminPort: Sendable {
                 self.orderLog.withLock { $0.append(isHeld) }
                 self.orderedTargets.withLock { $0.append(target) }
                 return self.present.withLock { $0.state == .leading }
-            }, tables: { _ in [] })
+            }, tables: { _ in [] }, table: { _ in nil })
         return AdminSource(
             worker, version: "1.2.3", postgres: PostgresSettings(connection: "host=127.0.0.1 port=1"),
             metrics: metrics, logLevel: { self.level.withLock { $0 } },

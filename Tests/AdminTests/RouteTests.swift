@@ -84,6 +84,21 @@ import Testing
         }
     }
 
+    /// Anybody may ask that; what Redis quotes is for those who may see keys.
+    @Test func readinessQuotesNoKeys() async throws {
+        try await AdminPort.with { admin in
+            admin.set { status in
+                status.targets[0].state = .paused
+                status.targets[0].reason = "NOPERM User x may not run the 'unlink' command on 'user:MARKER-4711'"
+            }
+            let ready = try await admin.get("/readyz")
+            #expect(ready.status == 503)
+            #expect(ready.body.contains("NOPERM User x may not run the 'unlink' command on …"))
+            #expect(!ready.body.contains("MARKER"))
+            #expect(try await admin.get("/api/status").body.contains("on 'user:MARKER-4711'"))
+        }
+    }
+
     @Test func metrics() async throws {
         try await AdminPort.with { admin in
             Counter(
@@ -186,8 +201,10 @@ import Testing
                 let headers = ["Authorization": "Bearer sesame", "Content-Type": type]
                 return try await admin.get(path, method: "POST", headers: headers, body: body)
             }
-            #expect(try await post("/api/pause", "").body == "{\"isHeld\":true}\n")
-            #expect(try await post("/api/resume", #"{"target":"default"}"#).body == "{\"isHeld\":false}\n")
+            let paused = #"{"isHeld":true,"targets":["default"]}"# + "\n"
+            let resumed = #"{"isHeld":false,"targets":["default"]}"# + "\n"
+            #expect(try await post("/api/pause", "").body == paused)
+            #expect(try await post("/api/resume", #"{"target":"default"}"#).body == resumed)
             #expect(try await post("/api/pause", #"{"target":"other"}"#).status == 404)
             #expect(admin.orders == [true, false] && admin.heldTargets == [nil, "default"])
             for (body, type) in [("[", "application/json"), ("{}", "text/plain"), ("[]", "application/json")] {
@@ -207,6 +224,47 @@ import Testing
             admin.set { $0.state = .standingBy }
             let standby = try await post("/api/pause", "")
             #expect(standby.status == 503 && standby.body.contains("does not lead"))
+        }
+    }
+
+    /// Who is told which targets an order is about sees what it took in.
+    @Test func ordersAboutSeveralTargets() async throws {
+        try await AdminPort.with { admin in
+            admin.set { status in
+                status.targets.append(status.targets[0])
+                status.targets[1].name = "other"
+                status.targets[1].rules = []
+            }
+            func post(_ path: String, _ body: String) async throws -> RawAnswer {
+                try await admin.get(path, method: "POST", headers: AdminPort.trusted, body: body)
+            }
+            #expect(try await post("/api/pause", "{}").body.contains(#""targets":["default","other"]"#))
+            #expect(try await post("/api/pause", #"{"target":"other"}"#).body.contains(#""targets":["other"]"#))
+            // Nobody would serve it.
+            let replay = try await post("/api/replay", #"{"since":"1m","rule":"user","target":"other"}"#)
+            #expect(replay.status == 400)
+            #expect(replay.body == "{\"error\":\"the rule is not for this target\"}\n")
+        }
+    }
+
+    /// A field that is not known may have been meant to narrow the order.
+    @Test(arguments: [
+        ("/api/pause", #"{"targets":"eu"}"#, "'targets' in this order: it takes target\""),
+        ("/api/resume", #"{"target":"default","all":true}"#, "'all' in this order: it takes target\""),
+        (
+            "/api/replay", #"{"since":"1m","rules":["user"]}"#,
+            "'rules' in this order: it takes since, table, rule, target, all\""
+        ),
+        ("/api/log-level", #"{"level":"debug","for":"1m"}"#, "'for' in this order: it takes level\""),
+        ("/api/dead-letters/1/redrive", #"{"id":1}"#, "'id' in this order: it takes none\""),
+        ("/api/dead-letters/1/discard", #"{"only":[{"n":null}]}"#, "'only' in this order: it takes none\""),
+    ]) func unknownFields(path: String, body: String, words: String) async throws {
+        try await AdminPort.with { admin in
+            let answer = try await admin.get(path, method: "POST", headers: AdminPort.trusted, body: body)
+            #expect(answer.status == 400)
+            #expect(answer.body.contains(words), "\(answer.body)")
+            #expect(admin.orders == [])
+            #expect(try await admin.get("/api/status").body.contains(#""logLevel":"info""#))
         }
     }
 

@@ -89,14 +89,24 @@ import Testing
                 let headers = ["Authorization": "Bearer sesame", "Content-Type": "application/json"]
                 return try await RawAnswer.get(path, port: port, method: "POST", headers: headers, body: body)
             }
-            try await eventually("the lead") { try await post("/api/pause").body == "{\"isHeld\":true}\n" }
+            try await eventually("the lead") {
+                try await post("/api/pause").body == #"{"isHeld":true,"targets":["default"]}"# + "\n"
+            }
             #expect(
                 try await RawAnswer.get("/metrics", port: port).body.contains("\nunstale_held{target=\"default\"} 1\n"))
-            #expect(try await post("/api/resume").body == "{\"isHeld\":false}\n")
+            #expect(try await post("/api/pause", #"{"targets":"eu"}"#).status == 400)
+            #expect(try await post("/api/resume").body == #"{"isHeld":false,"targets":["default"]}"# + "\n")
             try await shop.database.psql("UPDATE users SET name = 'x' WHERE id = 1")
             #expect(try await post("/api/replay", #"{"since":"10m","table":"users"}"#).body == "{\"records\":1}\n")
             #expect(try await post("/api/replay", #"{"table":"lines","rule":"line"}"#).body == "{\"records\":1}\n")
             #expect(try await post("/api/replay", #"{"table":"nothing"}"#).status == 404)
+            let written = try await shop.database.psql("SELECT count(*) FROM unstale.outbox")
+            for order in [#"{"table":"users","rule":"line"}"#, #"{"since":"10m","table":"users","rule":"line"}"#] {
+                let refused = try await post("/api/replay", order)
+                #expect(refused.status == 400)
+                #expect(refused.body.contains("the rule is about public.lines, not about public.users"))
+            }
+            #expect(try await shop.database.psql("SELECT count(*) FROM unstale.outbox") == written)
             try await shop.database.psql(
                 """
                 INSERT INTO unstale.dead_letters (target, rule, action, error, attempts, next_attempt_at, dead_at)
@@ -114,6 +124,33 @@ import Testing
             #expect(try await post("/api/dead-letters/2/redrive").body == "{\"redriven\":1}\n")
             #expect(try await post("/api/dead-letters/9/redrive").status == 404)
             #expect(worker.count("sesame") == 0)
+            worker.signal(15)
+            #expect(try await worker.end() == 0)
+        }
+    }
+
+    /// What Postgres says may quote rows, and anybody may ask whether the worker is ready.
+    @Test func readinessQuotesNoValues() async throws {
+        try await withShop { shop in
+            let worker = try shop.startWorker(["--admin", "127.0.0.1:0"])
+            let port = try await port(of: worker)
+            try await worker.wait(for: "Serving")
+            try await shop.database.psql(
+                """
+                CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN RAISE EXCEPTION 'no MARKER-4711 here'; END $$;
+                CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON unstale.targets
+                    FOR EACH ROW EXECUTE FUNCTION public.fail();
+                UPDATE users SET name = 'x' WHERE id = 1
+                """)
+            var quoting: [String] = []
+            try await eventually("it says why it waits") {
+                let ready = try await RawAnswer.get("/readyz", port: port).body
+                if ready.contains("MARKER") { quoting.append(ready) }
+                return ready.contains("storing the cursor: raise_exception (SQLSTATE P0001)")
+            }
+            #expect(quoting == [])
+            try await shop.database.psql("DROP TRIGGER fail ON unstale.targets")
             worker.signal(15)
             #expect(try await worker.end() == 0)
         }

@@ -27,12 +27,28 @@ import Testing
             #expect(
                 try await shop.database.psql(
                     "SELECT count(*) FROM unstale.dead_letters WHERE dead_at IS NOT NULL") == "0\n")
-            #expect(try await shop.succeed("dead-letters", "redrive", "1", "2", "9") == "redriven: 2\n")
+            #expect(try await shop.succeed("dead-letters", "redrive", "1", "2", "1") == "redriven: 2\n")
             #expect(try await shop.succeed("dead-letters", "discard", "--all") == "discarded: 0\n")
-            #expect(try await shop.succeed("dead-letters", "discard", "1", "3", "9") == "discarded: 2\n")
+            #expect(try await shop.succeed("dead-letters", "discard", "1", "3") == "discarded: 2\n")
             #expect(try await shop.succeed("dead-letters", "list").hasPrefix("2\t"))
             #expect(try await shop.succeed("dead-letters", "discard", "2") == "discarded: 1\n")
             #expect(try await shop.succeed("dead-letters", "list") == "no dead letters\n")
+        }
+    }
+
+    /// Those that are there are handled all the same.
+    @Test func numbersThatAreNotThere() async throws {
+        try await withLetters { (shop) async throws in
+            let none = try await shop.unstale("dead-letters", "redrive", "999")
+            #expect(none.code == 1 && none.output == "redriven: 0\n")
+            #expect(none.errors == ["unstale: there is no dead letter 999"])
+            let some = try await shop.unstale("dead-letters", "redrive", "9", "1", "2", "9")
+            #expect(some.code == 1 && some.output == "redriven: 2\n")
+            #expect(some.errors == ["unstale: there is no dead letter 9"])
+            let rest = try await shop.unstale("dead-letters", "discard", "9", "3", "8", "1")
+            #expect(rest.code == 1 && rest.output == "discarded: 2\n")
+            #expect(rest.errors == ["unstale: there are no dead letters 8, 9"])
+            #expect(try await shop.succeed("dead-letters", "list").hasPrefix("2\t"))
         }
     }
 

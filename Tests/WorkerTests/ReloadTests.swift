@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Postgres
 import Rules
 import TestSupport
 import Testing
@@ -36,6 +37,64 @@ import Testing
                 #expect(worker.count("Standing by") == 0)
             }
         }
+    }
+
+    /// The start may take a while, and rules that change meanwhile count too: here it waits for a lock to install.
+    @Test(arguments: [true, false])
+    func rulesChangeDuringTheStart(isTold: Bool) async throws {
+        try await Site.withUsers { site, _ in
+            try await site.unstale(["uninstall"])
+            let (application, server) = (try await site.connect(), try await site.connect())
+            try await application.sql("BEGIN; LOCK users IN ROW EXCLUSIVE MODE")
+            let arguments = ["--install"] + (isTold ? [] : ["--watch"])
+            try await site.withWorker(arguments, settings: ["LOCK_TIMEOUT": "60s"], isServing: false) { worker in
+                try await eventually("install waits for the lock") { try await Self.isAwaited("users", server) }
+                try site.write(rules: Self.rules("profile"))
+                if isTold { worker.signal(SIGHUP) }
+                try await application.sql("COMMIT")
+                try await worker.wait(for: "The rules were read anew")
+                try await worker.waitUntilServing()
+                try await site.cache().set("profile:1")
+                try await site.change(1...1)
+                try await site.wait(for: "profile:1", toBe: nil)
+            }
+        }
+    }
+
+    /// Older rules whose check takes long don't take the place of newer ones, whichever way each was asked for.
+    @Test func theNewestRulesAreServedLast() async throws {
+        try await Site.withUsers { site, _ in
+            let (application, server) = (try await site.connect(), try await site.connect())
+            try await application.sql("CREATE TABLE items (id text PRIMARY KEY)")
+            try await site.withWorker(["--watch"]) { worker in
+                try await application.sql("BEGIN; LOCK items IN ACCESS EXCLUSIVE MODE")
+                try site.write(
+                    rules: Self.rules("user")
+                        + "  - {name: item, table: items, where: new.id <> 'x', delete: {keys: [\"item:{id}\"]}}\n")
+                worker.signal(SIGHUP)
+                try await eventually("the check waits for the lock") { try await Self.isAwaited("items", server) }
+                try site.write(rules: Self.rules("profile"))
+                let written = ContinuousClock.now
+                try await eventually("whoever watches has seen it") { .now - written > .seconds(4) }
+                #expect(worker.count("The rules were read anew") == 0)
+                try await application.sql("COMMIT")
+                try await worker.wait(for: "The rules were read anew", count: 2)
+                let last = worker.lines.last { $0.contains("The rules were read anew") }
+                #expect(last?.contains("rules=1") == true, "\(last ?? "")")
+                try await site.cache().set("profile:1")
+                try await site.change(1...1)
+                try await site.wait(for: "profile:1", toBe: nil)
+            }
+        }
+    }
+
+    /// Whether somebody waits for a lock on a table.
+    private static func isAwaited(_ table: String, _ server: PostgresConnection) async throws -> Bool {
+        try await server.value(
+            """
+            SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database
+            WHERE datname = current_database() AND relation = '\(table)'::regclass AND NOT granted
+            """) != "0"
     }
 
     /// What served the old rules is let go: it would keep its connections, and the lock that makes writers ring.

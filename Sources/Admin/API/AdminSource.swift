@@ -17,6 +17,8 @@ public struct AdminSource: Sendable {
         var hold: @Sendable (Bool, String?) -> Bool
         /// The tables of a target's rules; nil: of all rules.
         var tables: @Sendable (String?) -> [TableName]
+        /// The table of the rule of that name; nil: there is no such rule.
+        var table: @Sendable (String) -> TableName?
     }
 
     var worker: Asked
@@ -39,7 +41,7 @@ public struct AdminSource: Sendable {
         let asked = Asked(
             status: { worker.status }, changes: { worker.changes.all }, follow: { worker.changes.follow() },
             hold: { worker.hold($0, target: $1) },
-            tables: { worker.tables(ofTarget: $0) })
+            tables: { worker.tables(ofTarget: $0) }, table: { worker.table(ofRule: $0) })
         self.init(
             asked, version: version, postgres: postgres, metrics: metrics, logLevel: logLevel, setLogLevel: setLogLevel)
     }

@@ -50,9 +50,10 @@ struct Orders {
         return JSONAnswer.response(["discarded": count])
     }
 
+    private struct LetterOrder: OrderBody { static let fields: [String] = [] }
+
     private func letter(_ request: Request, _ context: AdminContext) async throws -> Int {
-        struct Nothing: Decodable {}
-        _ = try await body(Nothing.self, of: request, orNone: Nothing())
+        _ = try await body(LetterOrder.self, of: request, orNone: LetterOrder())
         guard let id = context.parameters.get("id").flatMap({ Int($0) }), id > 0 else {
             throw AdminRefusal(.notFound, "a dead letter has a number")
         }
@@ -61,7 +62,8 @@ struct Orders {
 
     // MARK: The worker
 
-    private struct ReplayOrder: Decodable {
+    private struct ReplayOrder: OrderBody {
+        static let fields = ["since", "table", "rule", "target", "all"]
         var since: String?
         var table: String?
         var rule: String?
@@ -75,6 +77,12 @@ struct Orders {
         if let target = order.target { try check(target: target) }
         if let rule = order.rule, !status.targets.contains(where: { $0.rules.contains { $0.name == rule } }) {
             throw AdminRefusal(.notFound, "there is no such rule")
+        }
+        if let target = order.target, let rule = order.rule {
+            let served = status.targets.first { $0.name == target }?.rules ?? []
+            guard served.contains(where: { $0.name == rule }) else {
+                throw AdminRefusal(.badRequest, "the rule is not for this target")
+            }
         }
         let window = try order.since.map { text in
             guard let window = Duration(ruleText: text) else {
@@ -98,6 +106,7 @@ struct Orders {
                 return try await replay.changes(since: window ?? .zero, for: scope)
             }
             let table = try await Self.table(name, connection)
+            try check(table, order)
             guard let window else { return try await replay.everything(in: table, for: scope) }
             return try await replay.changes(since: window, of: table, for: scope)
         }
@@ -113,7 +122,27 @@ struct Orders {
         return found
     }
 
-    private struct HoldOrder: Decodable { var target: String? }
+    /// Refuses what concerns no rule: it would be written, and nothing come of it.
+    private func check(_ table: TableName, _ order: ReplayOrder) throws {
+        if let rule = order.rule, let own = source.worker.table(rule), own != table {
+            throw AdminRefusal(.badRequest, "the rule is about \(own), not about \(table)")
+        }
+        guard source.worker.tables(order.target).contains(table) else {
+            let whose = order.target == nil ? "" : " for this target"
+            throw AdminRefusal(.badRequest, "no rule\(whose) is about \(table)")
+        }
+    }
+
+    private struct HoldOrder: OrderBody {
+        static let fields = ["target"]
+        var target: String?
+    }
+
+    private struct HoldAnswer: Encodable {
+        var isHeld: Bool
+        /// The targets that it was about.
+        var targets: [String]
+    }
 
     private func hold(_ isHeld: Bool, _ request: Request) async throws -> Response {
         let order = try await body(HoldOrder.self, of: request, orNone: HoldOrder())
@@ -121,7 +150,8 @@ struct Orders {
         guard source.worker.hold(isHeld, order.target) else {
             throw AdminRefusal(.serviceUnavailable, "this worker does not lead: tell the one that does")
         }
-        return JSONAnswer.response(["isHeld": isHeld])
+        let all = source.worker.status().targets.map(\.name)
+        return JSONAnswer.response(HoldAnswer(isHeld: isHeld, targets: order.target.map { [$0] } ?? all))
     }
 
     private func check(target name: String) throws {
@@ -130,7 +160,10 @@ struct Orders {
         }
     }
 
-    private struct LevelOrder: Decodable { var level: String }
+    private struct LevelOrder: OrderBody {
+        static let fields = ["level"]
+        var level: String
+    }
 
     private func logLevel(_ request: Request) async throws -> Response {
         let order = try await body(LevelOrder.self, of: request)
@@ -144,7 +177,7 @@ struct Orders {
 
     // MARK: What is sent along
 
-    private func body<Order: Decodable>(
+    private func body<Order: OrderBody>(
         _ type: Order.Type, of request: Request, orNone none: Order? = nil
     ) async throws -> Order {
         let bytes = try await request.body.collect(upTo: Self.bodyLimit)
@@ -153,10 +186,27 @@ struct Orders {
         guard media == "application/json" else {
             throw AdminRefusal(.badRequest, "the body has to be application/json")
         }
+        let data = Data(bytes.readableBytesView)
         do {
-            return try JSONDecoder().decode(type, from: Data(bytes.readableBytesView))
+            let names = try JSONDecoder().decode([String: JSONValue].self, from: data).keys.sorted()
+            // It may be what narrows the order: without it, more would be done than is meant.
+            if let name = names.first(where: { !Order.fields.contains($0) }) { throw Self.unknown(name, Order.fields) }
+            return try JSONDecoder().decode(type, from: data)
+        } catch let refusal as AdminRefusal {
+            throw refusal
         } catch {
             throw AdminRefusal(.badRequest, "the body can't be read: see the documentation for what it holds")
         }
     }
+
+    private static func unknown(_ name: String, _ fields: [String]) -> AdminRefusal {
+        let known = fields.isEmpty ? "none" : fields.joined(separator: ", ")
+        return AdminRefusal(.badRequest, "there is no field '\(name.prefix(64))' in this order: it takes \(known)")
+    }
+}
+
+/// What is sent along with an order: a JSON object.
+private protocol OrderBody: Decodable {
+    /// The names of what it may hold.
+    static var fields: [String] { get }
 }

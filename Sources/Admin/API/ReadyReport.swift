@@ -1,6 +1,8 @@
+import Redis
 import Worker
 
-/// `/readyz`: whether the worker can do its work, part by part.
+/// `/readyz`: whether the worker can do its work, part by part. Anybody may ask that, so what is quoted of a server's
+/// words has no keys and no values of rows in it; `/api/status` tells all.
 struct ReadyReport: Encodable {
     struct Part: Encodable {
         var name: String
@@ -26,6 +28,7 @@ struct ReadyReport: Encodable {
     init(_ status: WorkerStatus) {
         let hasPostgres = status.state == .leading || status.state == .standingBy
         let reason = status.reason ?? (status.state == .starting ? "not reached yet" : "it is waited for")
+        // These name tables, columns and triggers; what a capture failed of loses no changes.
         let lost = status.degraded.first(where: \.losesChanges)
         let lead =
             switch status.state {
@@ -37,7 +40,8 @@ struct ReadyReport: Encodable {
             Part(
                 name: "target \(target.name)", isReady: target.state == .connected && !target.needsResync,
                 reason: target.isHeld
-                    ? "paused by an operator" : target.reason ?? (target.needsResync ? "it needs a resync" : nil))
+                    ? "paused by an operator"
+                    : target.reason.map(Self.plain) ?? (target.needsResync ? "it needs a resync" : nil))
         }
         parts =
             [
@@ -46,4 +50,7 @@ struct ReadyReport: Encodable {
             ] + targets + [Part(name: "lead", isReady: hasPostgres, reason: lead)]
         isReady = parts.allSatisfy(\.isReady)
     }
+
+    /// As logs have it: Redis quotes a command's arguments in some of its errors.
+    private static func plain(_ reason: String) -> String { RedisErrorReply(reason).summary }
 }

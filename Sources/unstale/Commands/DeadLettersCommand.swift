@@ -58,7 +58,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @OptionGroup var which: Selection
 
         func run() async throws {
-            print("redriven: \(try await open(options).redrive(which.ids))")
+            let letters = try await open(options)
+            try await which.change("redriven") { try await letters.redrive($0) }
         }
     }
 
@@ -70,7 +71,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @OptionGroup var which: Selection
 
         func run() async throws {
-            print("discarded: \(try await open(options).discard(which.ids))")
+            let letters = try await open(options)
+            try await which.change("discarded") { try await letters.discard($0) }
         }
     }
 
@@ -79,12 +81,30 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @Argument(help: "Their numbers.") var numbers: [Int] = []
         @Flag(help: "All that are dead.") var all = false
 
-        var ids: [Int]? { all ? nil : numbers }
-
         func validate() throws {
             guard all != !numbers.isEmpty else {
                 throw ValidationError("name dead letters by number, or give --all")
             }
+        }
+
+        /// Has them changed, and prints how many were: each counts once. Fails where some are not there, which doesn't
+        /// keep it from the others.
+        func change(_ done: String, by change: ([Int]?) async throws -> Int) async throws {
+            guard !all else {
+                let count = try await change(nil)
+                return print("\(done): \(count)")
+            }
+            let ids = Set(numbers).sorted()
+            var missing: [Int] = []
+            for id in ids {
+                // One by one, for all that is told of several is how many there were.
+                if try await change([id]) == 0 { missing.append(id) }
+            }
+            print("\(done): \(ids.count - missing.count)")
+            guard let first = missing.first else { return }
+            guard missing.count > 1 else { throw Failure(.failure, "there is no dead letter \(first)") }
+            let list = missing.map { "\($0)" }.joined(separator: ", ")
+            throw Failure(.failure, "there are no dead letters \(list)")
         }
     }
 }

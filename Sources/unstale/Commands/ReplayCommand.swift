@@ -58,6 +58,7 @@ struct ReplayCommand: AsyncParsableCommand {
                 throw Failure(.badSettings, unknown("target", target, among: known))
             }
         }
+        try checkIsServed(table, rules)
         let scope = Replay.Scope(rule: rule, target: target)
         let replay = Replay(connection: connection)
         let count =
@@ -72,6 +73,22 @@ struct ReplayCommand: AsyncParsableCommand {
             throw Failure(.failure, "table \(self.table ?? "") is not captured: run 'unstale install'")
         }
         print("replayed: \(count) record\(count == 1 ? "" : "s")")
+    }
+
+    /// Refuses what concerns no rule: it would be written, and nothing come of it.
+    private func checkIsServed(_ table: TableName?, _ rules: RuleSet) throws(Failure) {
+        if let rule = rules.rules.first(where: { $0.name.value == self.rule }) {
+            let name = escaped(rule.name.value)
+            if let table, rule.table.value != table {
+                throw Failure(.badSettings, "the rule '\(name)' is about \(rule.table.value), not about \(table)")
+            }
+            if let target, !rule.concerns(target: target) {
+                let targets = rule.targets.map { "'\($0.value)'" }.joined(separator: ", ")
+                throw Failure(.badSettings, "the rule '\(name)' is for \(targets), not for '\(escaped(target))'")
+            }
+        } else if let target, let table, !tables(rules).contains(table) {
+            throw Failure(.badSettings, "no rule for the target '\(escaped(target))' is about \(table)")
+        }
     }
 
     /// The tables of the rules that concern the target, each once.

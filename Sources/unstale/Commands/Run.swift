@@ -49,6 +49,9 @@ struct Run: AsyncParsableCommand {
         flags["attempts"] = attempts
         if fence { flags["fence"] = "true" }
         let settings = try Settings(options, flags)
+        // Both before the rules are read: whatever changes after that is read anew, however long the start takes.
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
+        let versions = RuleSet.versions(of: settings.rulesPath)
         let rules = try settings.rules()
         let log = try settings.log()
         let logger = log.logger("unstale")
@@ -83,7 +86,7 @@ struct Run: AsyncParsableCommand {
         let service = Worker(rules: rules.rules, settings: worker, targets: targets, logger: logger)
         let reload = RulesReload(
             path: settings.rulesPath, targets: targets.map(\.name), postgres: worker.postgres, listen: worker.listen,
-            worker: service, watches: try settings.truth("watch"), logger: logger)
+            worker: service, watches: try settings.truth("watch"), signals: hangups, versions: versions, logger: logger)
         // In the opposite order they are told to stop.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: log),

@@ -17,30 +17,38 @@ struct RulesReload: Service, CustomStringConvertible {
     let listen: [ListenChannel]
     let worker: Worker
     let watches: Bool
+    /// SIGHUP, from before the rules of the start were read.
+    let signals: UnixSignalsSequence
+    /// The files as they were before that, by `RuleSet.versions(of:)`.
+    let versions: [String]
     let logger: Logger
 
     var description: String { "rules" }
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sighup)
+        // One reload after another, or an older one whose check takes longer would be applied last. What is asked for
+        // meanwhile is one more, however often it is: that reads what is there by then.
+        let (requests, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         try? await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup { group in
-                group.addTask { for await _ in signals { await reload() } }
-                if watches { group.addTask { try await watch() } }
+                group.addTask { for await _ in requests { await reload() } }
+                group.addTask { for await _ in signals { request.yield() } }
+                if watches { group.addTask { try await watch { request.yield() } } }
                 try await group.next()
                 group.cancelAll()
             }
         }
     }
 
-    /// Reads what has changed once nobody has written to it for a second.
-    private func watch() async throws {
-        var (known, last) = (RuleSet.versions(of: path), RuleSet.versions(of: path))
+    /// Asks for a reload when something has changed and nobody has written to it for a second.
+    private func watch(_ request: () -> Void) async throws {
+        var known = versions
+        var last = RuleSet.versions(of: path)
         while true {
             try await Task.sleep(for: .seconds(1))
             let now = RuleSet.versions(of: path)
             if now != known, now == last {
-                await reload()
+                request()
                 known = now
             }
             last = now

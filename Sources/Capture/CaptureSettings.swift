@@ -14,7 +14,7 @@ public struct CaptureSettings: Sendable {
     public var replayWindow: Duration
     /// A statement that changes more distinct rows than this is recorded as 'any row of this table'.
     public var rowLimit: Int
-    /// Whether triggers fire for rows that logical replication writes too (ENABLE ALWAYS).
+    /// Whether what logical replication writes is recorded too, row by row.
     public var always: Bool
     /// Where somebody else's triggers tell of changes: the tables of these channels get no triggers of ours.
     public var listen: [ListenChannel]

@@ -108,10 +108,8 @@ public struct LookupRunner: Sendable {
         guard let transactionSettings else {
             return try await connection.query(sql, parameters, deadline: deadline, doing: doing)
         }
-        return try await connection.readOnly(transactionSettings, within: deadline, doing: doing) {
-            _ throws(PostgresError) in
-            try await connection.query(sql, parameters, deadline: deadline, doing: doing)
-        }
+        return try await connection.readOnly(
+            sql, parameters, settings: transactionSettings, isOfPrimary: true, deadline: deadline, doing: doing)
     }
 }
 

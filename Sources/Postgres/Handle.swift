@@ -1,4 +1,5 @@
 internal import CPostgres
+import Dispatch
 import Glibc
 
 /// Owns a `PGconn`.
@@ -27,6 +28,23 @@ struct Handle: ~Copyable {
             option += 1
         }
         return hosts
+    }
+
+    /// Asks the server to stop the running statement; false: there is nobody to ask, or no answer in time.
+    func requestCancel() -> Bool {
+        guard PQstatus(pointer) == CONNECTION_OK, let cancel = PQgetCancel(pointer) else {
+            return false
+        }
+        // Safe, for nobody else has it. The request waits for the server to hang up, however long that takes.
+        nonisolated(unsafe) let request = cancel
+        let isDone = DispatchSemaphore(value: 0)
+        DispatchQueue.global().async {
+            var message = [CChar](repeating: 0, count: 256)
+            PQcancel(request, &message, Int32(message.count))
+            PQfreeCancel(request)
+            isDone.signal()
+        }
+        return isDone.wait(timeout: .now() + .seconds(2)) == .success
     }
 
     /// The last error's words.

@@ -4,34 +4,49 @@ extension PostgresConnection {
     {
         let connection = try await connect(settings)
         let doing = "connecting to Postgres"
-        let rows = try await connection.query("SELECT pg_catalog.pg_is_in_recovery()", doing: doing)
-        guard rows.first?.bool(0) == false else {
-            throw PostgresError(
-                code: .connect, message: "this is a standby, which may not have the change yet", doing: doing)
-        }
+        try checkPrimary(try await connection.script(isStandby, doing: doing), doing: doing)
         return connection
     }
 
-    /// Runs what only reads, in a transaction that leaves nothing behind in the session: behind a pooler that is everybody's.
+    private static let isStandby = "SELECT pg_catalog.pg_is_in_recovery()"
+
+    private static func checkPrimary(_ rows: Rows, doing: String) throws(PostgresError) {
+        guard rows.first?.bool(0) == false else {
+            let message =
+                "this is a standby, which may not have the change yet; of several hosts the primary is chosen by "
+                + "target_session_attrs=read-write"
+            throw PostgresError(code: .connect, message: message, doing: doing)
+        }
+    }
+
+    /// Runs one statement in a transaction that only reads, and that leaves nothing behind in the session:
+    /// behind a pooler that is everybody's. All of it is one call, so nothing comes between.
     ///
     /// - Parameters:
-    ///   - settings: SQL for the beginning of the transaction; `body` is given the result of its last statement.
-    ///   - deadline: Of the beginning and of the end.
-    public nonisolated func readOnly<Value: Sendable>(
-        _ settings: String = "", within deadline: Duration = .seconds(30), doing: String,
-        _ body: (Rows) async throws(PostgresError) -> Value
-    ) async throws(PostgresError) -> Value {
-        let value: Value
-        do throws(PostgresError) {
-            let begun = try await script(
-                "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; \(settings)", deadline: deadline, doing: doing)
-            value = try await body(begun)
-        } catch {
-            if error.sqlState != nil { try await script("ROLLBACK", deadline: deadline, doing: doing) }
-            throw error
+    ///   - settings: SQL for the beginning of the transaction.
+    ///   - isOfPrimary: Whether a standby is refused.
+    ///   - deadline: Of the statement, and of the beginning and the end.
+    public nonisolated func readOnly(
+        _ sql: String, _ parameters: [Parameter] = [], settings: String = "", isOfPrimary: Bool = false,
+        binary: Bool = false, prepared: Bool = false, deadline: Duration = .seconds(30), doing: String
+    ) async throws(PostgresError) -> Rows {
+        try await interruptible { connection throws(PostgresError) in
+            let rows: Rows
+            do throws(PostgresError) {
+                let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; \(settings); \(Self.isStandby)"
+                let begun = try connection.run(script: begin, within: deadline, doing: doing)
+                if isOfPrimary { try Self.checkPrimary(begun, doing: doing) }
+                rows = try connection.run(
+                    sql, parameters, binary: binary, prepared: prepared, within: deadline, doing: doing)
+            } catch {
+                if error.sqlState != nil || error.code == .connect {
+                    _ = try connection.run(script: "ROLLBACK", within: deadline, doing: doing)
+                }
+                throw error
+            }
+            _ = try connection.run(script: "ROLLBACK", within: deadline, doing: doing)
+            return rows
         }
-        try await script("ROLLBACK", deadline: deadline, doing: doing)
-        return value
     }
 
     /// Whatever limits its role or its database has: a connection may wait for long, for the doorbell or in the transaction

@@ -1,5 +1,4 @@
 internal import CPostgres
-import Dispatch
 import Glibc
 import Metrics
 import Synchronization
@@ -94,11 +93,16 @@ public actor PostgresConnection {
         deadline: Duration = .seconds(30), doing: String
     ) async throws(PostgresError) -> Rows {
         try await interruptible { connection throws(PostgresError) in
-            let name = prepared ? try connection.prepare(sql, within: deadline, doing: doing) : nil
-            return try connection.run(within: deadline, doing: doing) {
-                connection.send(sql, name: name, parameters, binary: binary)
-            }
+            try connection.run(
+                sql, parameters, binary: binary, prepared: prepared, within: deadline, doing: doing)
         }
+    }
+
+    func run(
+        _ sql: String, _ parameters: [Parameter], binary: Bool, prepared: Bool, within deadline: Duration, doing: String
+    ) throws(PostgresError) -> Rows {
+        let name = prepared ? try prepare(sql, within: deadline, doing: doing) : nil
+        return try run(within: deadline, doing: doing) { send(sql, name: name, parameters, binary: binary) }
     }
 
     private func prepare(_ sql: String, within timeout: Duration, doing: String) throws(PostgresError)
@@ -117,8 +121,12 @@ public actor PostgresConnection {
         _ sql: String, deadline: Duration = .seconds(30), doing: String
     ) async throws(PostgresError) -> Rows {
         try await interruptible { connection throws(PostgresError) in
-            try connection.run(within: deadline, doing: doing) { PQsendQuery(connection.handle.pointer, sql) }
+            try connection.run(script: sql, within: deadline, doing: doing)
         }
+    }
+
+    func run(script sql: String, within deadline: Duration, doing: String) throws(PostgresError) -> Rows {
+        try run(within: deadline, doing: doing) { PQsendQuery(handle.pointer, sql) }
     }
 
     private func send(_ sql: String, name: String?, _ parameters: [Parameter], binary: Bool) -> Int32 {
@@ -336,7 +344,7 @@ public actor PostgresConnection {
     private func cancelStatement() {
         interrupt.end()
         let deadline = ContinuousClock.now + .seconds(2)
-        while ContinuousClock.now < deadline, requestCancel() {
+        while ContinuousClock.now < deadline, handle.requestCancel() {
             // A request that overtakes its statement is ignored, so it is made again.
             let patience = ContinuousClock.now + .milliseconds(100)
             while poll(for: POLLIN, until: patience) == .ready {
@@ -346,24 +354,8 @@ public actor PostgresConnection {
         close()
     }
 
-    private func requestCancel() -> Bool {
-        guard PQstatus(handle.pointer) == CONNECTION_OK, let cancel = PQgetCancel(handle.pointer) else {
-            return false
-        }
-        // Safe, for nobody else has it. The request waits for the server to hang up, however long that takes.
-        nonisolated(unsafe) let request = cancel
-        let isDone = DispatchSemaphore(value: 0)
-        DispatchQueue.global().async {
-            var message = [CChar](repeating: 0, count: 256)
-            PQcancel(request, &message, Int32(message.count))
-            PQfreeCancel(request)
-            isDone.signal()
-        }
-        return isDone.wait(timeout: .now() + .seconds(2)) == .success
-    }
-
     /// Runs `body` on the actor; when the task is cancelled meanwhile, the wait inside it is interrupted.
-    private nonisolated func interruptible<Value: Sendable>(
+    nonisolated func interruptible<Value: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
         let ticket = interrupt.ticket()

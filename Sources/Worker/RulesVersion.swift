@@ -18,8 +18,9 @@ extension [Rule] {
             }
             let condition = rule.condition
             return "\(rule.name.value) \(rule.table.value) \(condition.operations.map(\.rawValue)) "
-                + "\(condition.columns) \(condition.predicate ?? "") \(queries) \(requests) "
+                + "\(condition.columns) \(condition.predicate ?? "") \(queries) "
                 + "\(templates) \(rule.repeatAfter)"
+                + (requests.isEmpty ? "" : " \(requests)")
                 + (actions.allSatisfy(\.isEmpty) ? "" : " \(actions) \(rule.expire?.after ?? .zero)")
         }
         // FNV-1a (Fowler, Noll, Vo), for Swift's own hashes differ from process to process.

@@ -27,18 +27,23 @@ struct ServedHistory: Codable, Hashable, Sendable {
     mutating func note(_ cursor: Snapshot, at now: ServerTime, window: Duration) {
         let window = Int64(window / .microseconds(1))
         // Nobody has looked for long, so it may have been away.
-        if let last = marks.last, last.at < now.microseconds - 2 * window / Self.density { standStill(at: now) }
+        if let latest, latest.microseconds < now.microseconds - 2 * window / Self.density {
+            delay(from: latest, to: now)
+        }
         if let last = marks.last, last.at > now.microseconds - window / Self.density { return }
         marks.append(Mark(at: now.microseconds, cursor: cursor.description))
         let old = marks.prefix { $0.at <= now.microseconds - window }
         marks.removeFirst(max(0, old.count - 1))
     }
 
-    /// The target can't be reached.
-    mutating func standStill(at now: ServerTime) {
-        guard let last = marks.last, last.at != .min, last.at < now.microseconds else { return }
-        let time = now.microseconds - last.at
-        for index in marks.indices where marks[index].at != .min { marks[index].at += time }
+    /// When something was noted last; nil: never, or nothing from before is needed.
+    var latest: ServerTime? { marks.last.flatMap { $0.at == .min ? nil : ServerTime(microseconds: $0.at) } }
+
+    /// The time between these doesn't count: the target was away. From a later to an earlier one it counts after all.
+    mutating func delay(from start: ServerTime, to end: ServerTime) {
+        for index in marks.indices where marks[index].at != .min {
+            marks[index].at += end.microseconds - start.microseconds
+        }
     }
 
     /// How far the target had been served when the window began; nil: that is not known, so perhaps not at all.

@@ -15,6 +15,10 @@ struct UpkeepState: Sendable {
     private var confirmedVersions: [String: String]
     /// How far the target had been served at earlier times.
     private var history: ServedHistory
+    /// When that was looked at last, in this session.
+    private var seenAt: ServerTime?
+    /// The time until which the history is delayed; nil: the target can be reached.
+    private var delayedUntil: ServerTime?
     /// How long records are kept once every target has passed them.
     private(set) var replayWindow: Duration
 
@@ -77,9 +81,22 @@ struct UpkeepState: Sendable {
         pending = [:]
     }
 
-    /// The target has been served up to here, if it can be reached.
+    /// The target has been served up to here, if it can be reached. While it can't, its history is delayed, by some time
+    /// beforehand: it is stored whenever it is another one.
     mutating func served(_ cursor: Snapshot, at now: ServerTime, isReached: Bool) {
-        if isReached { history.note(cursor, at: now, window: replayWindow) } else { history.standStill(at: now) }
+        defer { seenAt = now }
+        if isReached {
+            if let delayedUntil { history.delay(from: delayedUntil, to: now) }
+            delayedUntil = nil
+            return history.note(cursor, at: now, window: replayWindow)
+        }
+        // What was delayed in another session is seen by its last mark.
+        let seen = [seenAt, history.latest].compactMap { $0 }.max { $0.microseconds < $1.microseconds }
+        let start = delayedUntil ?? seen
+        guard let start, start.microseconds <= now.microseconds else { return }
+        let end = ServerTime(microseconds: now.microseconds + Int64(replayWindow / .microseconds(1)) / 32)
+        history.delay(from: start, to: end)
+        delayedUntil = end
     }
 
     /// What was recorded before means nothing to the target any more.

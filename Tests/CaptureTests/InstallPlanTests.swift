@@ -50,6 +50,27 @@ import Testing
     private static let i = "- {name: i, table: items, on: [insert], delete: {keys: ['i:{id}']}}"
     private static let o = "- {name: o, table: orders, on: [delete], delete: {keys: ['o:{id}']}}"
 
+    /// Functions that hold rows against the conditions in another way than ours may have missed some.
+    @Test func otherConditions() throws {
+        let rules = "- {name: r, table: items, where: new.name is not null, delete: {keys: ['k:{id}']}}"
+        let asked = "((new.name is not null) IS NOT FALSE)"
+        for (event, new, old) in [
+            // Of a row that is not there, it was asked all the same.
+            ("delete", "1::bigint", "CASE WHEN \(asked) THEN 1::bigint ELSE 0 END"),
+            ("update", "ELSE true END", "ELSE \(asked) END"),
+        ] {
+            var state = try installed(rules)
+            let name = "capture_100_\(event)"
+            let function = try #require(state.functions[name])
+            let source = function.source.replacing(new, with: old)
+            #expect(source != function.source)
+            state.functions[name] = TriggerFunction(name: name, source: source, settings: function.settings)
+            let steps = try plan(state, rules)
+            #expect(steps.contains("replace function unstale.\(name) for public.items"))
+            #expect(steps.contains { $0.contains("count") }, "\(steps)")
+        }
+    }
+
     @Test func fromNothing() throws {
         #expect(
             try plan(InstalledState(), Self.i) == [

@@ -87,6 +87,19 @@ import Testing
             }
             let runner = LookupRunner(
                 connection: connection, statements: statements, transactionSettings: isPooled ? settings : nil)
+            // Batches have the connection together, and a transaction that fails is none of the others'.
+            let well = plan.lookups.filter { $0.rule == 1 }
+            let others = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        _ = try await runner.run(plan.lookups.filter { $0.rule == 0 }, planner: planner)
+                        return 0
+                    }
+                    group.addTask { try await runner.run(well, planner: planner).failures.count }
+                }
+                return try await group.reduce(0, +)
+            }
+            #expect(others == 0)
             let found = try await runner.run(plan.lookups, planner: planner)
             #expect(found.failures.count == 8 && found.failures.allSatisfy { $0.rule == "writing" })
             #expect(found.failures.allSatisfy { $0.reason.contains("SQLSTATE 25006") })

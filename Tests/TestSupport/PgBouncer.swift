@@ -43,6 +43,7 @@ public final class PgBouncer: Sendable {
             auth_type = trust
             auth_file = \(directory)/users
             pool_mode = transaction
+            server_round_robin = 1
             logfile = \(directory)/log
             pidfile = \(directory)/pid
 

@@ -49,21 +49,49 @@ import Testing
     /// What a target had when it went away is what it comes back with, however long that took.
     @Test func timeStandsStillForWhoIsAway() throws {
         for isNoticed in [true, false] {
-            var history = ServedHistory()
-            for number in 3...12 {
-                history.note(try cursor(number), at: time(Double(number) * 150), window: Self.window)
+            var state = UpkeepState(server: nil, state: WorkerState(), replayWindow: Self.window)
+            func passed(at seconds: Double) -> Snapshot? {
+                state.state(pausedReason: nil, worker: "w").history?
+                    .cursor(aWindowBefore: time(seconds), window: Self.window)
             }
-            let before = history.cursor(aWindowBefore: time(1_800), window: Self.window)
+            for number in 3...12 {
+                state.served(try cursor(number), at: time(Double(number) * 150), isReached: true)
+            }
+            let before = passed(at: 1_800)
             #expect(before == (try cursor(6)))
-            // Away from 1,800 s on, until 9,000 s; a session may have begun meanwhile, or all of them have been away.
-            if isNoticed { for now in 1_800...9_000 { history.standStill(at: time(Double(now))) } }
-            if isNoticed { #expect(history.cursor(aWindowBefore: time(9_000), window: Self.window) == before) }
-            history.note(try cursor(13), at: time(9_000), window: Self.window)
-            #expect(history.cursor(aWindowBefore: time(9_000), window: Self.window) == before)
-            #expect(history.cursor(aWindowBefore: time(9_900), window: Self.window) == (try cursor(12)))
+            // Away from 1,800 s on, until 9,000 s; a session may begin meanwhile, or the worker has been away as well.
+            var stores = 0
+            var isKept = true
+            for now in 1_801...9_000 where isNoticed {
+                let stored = state.state(pausedReason: "away", worker: "w")
+                if now == 5_000 { state = UpkeepState(server: nil, state: stored, replayWindow: Self.window) }
+                state.served(try cursor(12), at: time(Double(now)), isReached: false)
+                if state.state(pausedReason: "away", worker: "w") != stored { stores += 1 }
+                isKept = isKept && [nil, before].contains(passed(at: Double(now)))
+            }
+            #expect(isKept)
+            #expect(stores < 300, "a history that is another one is stored")
+            state.served(try cursor(13), at: time(9_001), isReached: true)
+            #expect(passed(at: 9_001) == before)
+            #expect(passed(at: 9_901) == (try cursor(12)))
         }
+    }
+
+    /// One that is away for a moment again and again comes back with what it had a window ago, at most.
+    @Test func shortPausesAreNoReasonToKeepAll() throws {
+        var state = UpkeepState(server: nil, state: WorkerState(), replayWindow: Self.window)
+        for number in 3...9_000 {
+            state.served(try cursor(number), at: time(Double(number)), isReached: number % 50 != 0)
+        }
+        let history = try #require(state.state(pausedReason: nil, worker: "w").history)
+        let passed = try #require(history.cursor(aWindowBefore: time(9_000), window: Self.window))
+        #expect(!passed.isBehind(try cursor(9_000 - 900 * 5 / 4)))
+    }
+
+    @Test func whoNeedsNothingIsNotDelayed() throws {
         var history = ServedHistory(beginningAt: try cursor(7))
-        history.standStill(at: time(5_000))
+        #expect(history.latest == nil)
+        history.delay(from: time(0), to: time(5_000))
         #expect(history.cursor(aWindowBefore: time(0), window: Self.window) == (try cursor(7)))
     }
 

@@ -2,7 +2,7 @@ import Redis
 import Worker
 
 /// `/readyz`: whether the worker can do its work, part by part. Anybody may ask that, so what is quoted of a server's
-/// words has no keys and no values of rows in it; `/api/status` tells all.
+/// words has no keys and no values of rows in it.
 struct ReadyReport: Encodable {
     struct Part: Encodable {
         var name: String

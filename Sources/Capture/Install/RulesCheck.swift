@@ -60,11 +60,9 @@ public struct RulesCheck: Sendable {
             let table = shape.sqlName
             diagnostics += try await mistake(at: predicate.location, doing) {
                 let path = "SET LOCAL search_path = \(TriggerFunction.searchPath)"
-                _ = try await connection.readOnly(path, doing: doing) { _ throws(PostgresError) in
-                    try await connection.query(
-                        "SELECT (\n\(predicate.sql)\n)::bool FROM \(table) AS old, \(table) AS new LIMIT 0",
-                        doing: doing)
-                }
+                _ = try await connection.readOnly(
+                    "SELECT (\n\(predicate.sql)\n)::bool FROM \(table) AS old, \(table) AS new LIMIT 0",
+                    settings: path, doing: doing)
             }
         }
         return diagnostics
@@ -84,9 +82,7 @@ public struct RulesCheck: Sendable {
             guard let location = rule.rewarm[number].sql?.location else { continue }
             let empty = [Parameter](repeating: .texts([]), count: loader.arrayCount)
             diagnostics += try await mistake(at: location, "'sql'") {
-                _ = try await connection.readOnly(doing: "'sql'") { _ throws(PostgresError) in
-                    try await connection.query(loader.sql, empty, doing: "'sql'")
-                }
+                _ = try await connection.readOnly(loader.sql, empty, doing: "'sql'")
             }
         }
         return diagnostics
@@ -113,9 +109,7 @@ public struct RulesCheck: Sendable {
         of lookup: LookupStatement, _ connection: PostgresConnection
     ) async throws(PostgresError) -> [String] {
         let empty = [Parameter](repeating: .texts([]), count: lookup.arrayCount)
-        let rows = try await connection.readOnly(doing: "'lookup'") { _ throws(PostgresError) in
-            try await connection.query(lookup.sql + "\nLIMIT 0", empty, doing: "'lookup'")
-        }
+        let rows = try await connection.readOnly(lookup.sql + "\nLIMIT 0", empty, doing: "'lookup'")
         return Array(rows.columns.dropFirst())
     }
 

@@ -68,10 +68,11 @@ struct CaptureDesign: Sendable {
             guard columns.allSatisfy({ shape.column($0) != nil }) else { return true }
             let triggers = state.triggers.filter { $0.name == event.triggerName && tables.contains($0.table) }
             let writer = writer(capture: 0)
-            let texts = [conditions.mask(operation)] + operation.images.map { writer.image($0.rawValue) }
+            let texts = ["SELECT \(conditions.mask(operation)),"] + operation.images.map { writer.image($0.rawValue) }
             return Set(triggers.map(\.function)).compactMap { state.functions[$0] }.allSatisfy { function in
                 Set(pinnedSettings).isSubset(of: function.settings) && texts.allSatisfy(function.source.holds)
                     && writer.pairsRows(as: function.source)
+                    && (event != .update || writer.judgesMany(as: function.source))
             }
         }
     }

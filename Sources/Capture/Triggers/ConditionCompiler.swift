@@ -97,8 +97,6 @@ extension Operation {
 enum RowImage: String {
     case old, new
 
-    /// Whether an SQL expression may look at it: over-approximated, for a word in a string counts too.
-    func isMentioned(in sql: String) -> Bool {
-        sql.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "_") }.contains { $0 == rawValue }
-    }
+    /// Whether an SQL expression may look at it.
+    func isMentioned(in sql: String) -> Bool { SQLPredicate.mentions(rawValue, in: sql) }
 }

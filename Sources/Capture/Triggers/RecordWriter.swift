@@ -162,12 +162,10 @@ struct RecordWriter {
             return distinct(
                 unpaired(.old) + "\n                    UNION ALL\n                    " + unpaired(.new))
         }
-        // A composite value IS NULL when all in it is, so that would not do for a key.
-        let oldExists = "old.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
-        let newExists = "new.\(SQL.identifier(shape.primaryKey[0])) IS DISTINCT FROM NULL"
+        let (oldExists, newExists) = (exists(.old), exists(.new))
         let pairs = """
             SELECT CASE WHEN \(oldExists) THEN CASE WHEN \(newExists) THEN 'u' ELSE 'd' END ELSE 'i' END::"char" AS op,
-                        \(conditions.mask(.update, pairing: .where(old: oldExists, new: newExists))) AS fired,
+                        \(conditions.mask(.update, pairing: pairing)) AS fired,
                         CASE WHEN \(oldExists) THEN \(image("old")) END AS old_row,
                         CASE WHEN \(newExists) THEN \(image("new")) END AS new_row
                     \(Self.pairing)\(keysAreEqual)
@@ -191,6 +189,19 @@ struct RecordWriter {
             let column = SQL.identifier(name)
             return "old.\(column)\(cast) = new.\(column)\(cast)"
         }.joined(separator: " AND ")
+    }
+
+    /// Whether a function with this source holds many rows against the conditions as this one does.
+    func judgesMany(as source: String) -> Bool {
+        let pairings = source.holds(Self.pairing) ? [pairing] : [.never(.old), .never(.new)]
+        return pairings.allSatisfy { source.holds("\(conditions.mask(.update, pairing: $0)) AS fired") }
+    }
+
+    private var pairing: Pairing { .where(old: exists(.old), new: exists(.new)) }
+
+    /// A composite value IS NULL when all in it is, so that would not do for a key.
+    private func exists(_ image: RowImage) -> String {
+        "\(image).\(SQL.identifier(shape.primaryKey.first ?? "")) IS DISTINCT FROM NULL"
     }
 
     /// Whether a function with this source pairs rows by what is the primary key now. What was one may be null by now, which

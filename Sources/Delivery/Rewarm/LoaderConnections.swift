@@ -44,20 +44,10 @@ final class LoaderConnections: Sendable {
         within timeout: Duration, doing: String
     ) async throws(PostgresError) -> Rows {
         let limit = max(.milliseconds(1), timeout)
-        let settings = """
-            \(sessionSettings); SET statement_timeout = \(Int64(limit / .milliseconds(1)));
-            SELECT pg_catalog.pg_is_in_recovery()
-            """
-        return try await connection.readOnly(settings, within: limit + .seconds(1), doing: doing) {
-            begun throws(PostgresError) in
-            // Of several hosts it may have been the first to answer.
-            guard begun.first?.bool(0) == false else {
-                throw PostgresError(
-                    code: .connect, message: "this is a standby, which may not have the change yet", doing: doing)
-            }
-            return try await connection.query(
-                sql, parameters, binary: true, prepared: prepared, deadline: limit + .seconds(1), doing: doing)
-        }
+        return try await connection.readOnly(
+            sql, parameters,
+            settings: "\(sessionSettings); SET statement_timeout = \(Int64(limit / .milliseconds(1)))",
+            isOfPrimary: true, binary: true, prepared: prepared, deadline: limit + .seconds(1), doing: doing)
     }
 
     /// Closes those that nobody has needed for a while.

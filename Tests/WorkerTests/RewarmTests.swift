@@ -73,7 +73,8 @@ import Testing
                 let name = "'; DROP TABLE items; --"
                 try await site.connect().sql("UPDATE items SET name = $$\(name)$$ WHERE id = 1")
                 try await site.wait(for: "item:\(name)", toBe: "is \(name)1.00")
-                try await site.wait(for: "item:item 1", toBe: "is item 11.00")
+                // What a row has left is not loaded by what isn't in the key.
+                try await site.wait(for: "item:item 1", toBe: nil)
                 try await site.connect().sql("UPDATE items SET name = null WHERE id = 2")
                 try await site.waitUntilServed()
                 #expect(try await site.connect().value("SELECT count(*) FROM items") == "200")

@@ -35,7 +35,8 @@ struct Handle: ~Copyable {
         guard PQstatus(pointer) == CONNECTION_OK, let cancel = PQgetCancel(pointer) else {
             return false
         }
-        // Safe, for nobody else has it. The request waits for the server to hang up, however long that takes.
+        // Safe, for the closure alone has it, and frees it. The request waits for the server to hang up, however long that
+        // takes.
         nonisolated(unsafe) let request = cancel
         let isDone = DispatchSemaphore(value: 0)
         DispatchQueue.global().async {

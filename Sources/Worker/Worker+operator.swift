@@ -37,6 +37,11 @@ extension Worker {
         return true
     }
 
+    /// The table that a rule is about; nil: there is no such rule.
+    public func table(ofRule name: String) -> TableName? {
+        targets.flatMap(\.rules.current.rules).first { $0.name.value == name }?.table.value
+    }
+
     /// The tables that the rules of a target are about, each once; nil: those of all rules.
     public func tables(ofTarget name: String? = nil) -> [TableName] {
         let served = targets.filter { name == nil || $0.name == name }

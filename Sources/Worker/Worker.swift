@@ -42,11 +42,6 @@ public struct Worker: Service, CustomStringConvertible {
     /// What logs call it.
     public var description: String { "worker" }
 
-    /// The table that a rule is about; nil: there is no such rule.
-    public func table(ofRule name: String) -> TableName? {
-        targets.flatMap(\.rules.current.rules).first { $0.name.value == name }?.table.value
-    }
-
     /// Serves until a graceful shutdown, then finishes what is in flight within the grace period and stores the
     /// cursor. Whatever happens to Postgres or Redis is waited for.
     public func run() async throws {

@@ -11,8 +11,9 @@ struct SweepPace {
 
     private let share: Double
     private let callLimit: Duration
-    /// What a round trip takes when Redis has nothing to do for it.
-    private let latency: Duration
+    /// What a round trip takes at most when Redis has nothing to do for it. Those that it was measured by may have been
+    /// disturbed, so any that is quicker tells better.
+    private var latency: Duration
 
     private var scans = KeyCost()
     private var deletes = KeyCost()
@@ -61,9 +62,12 @@ struct SweepPace {
     }
 
     /// Something else took this long. Gives how long to rest.
-    func visited(in roundTrip: Duration) -> Duration { rest(after: serverTime(of: roundTrip)) }
+    mutating func visited(in roundTrip: Duration) -> Duration { rest(after: serverTime(of: roundTrip)) }
 
-    private func serverTime(of roundTrip: Duration) -> Duration { max(.zero, roundTrip - latency) }
+    private mutating func serverTime(of roundTrip: Duration) -> Duration {
+        latency = min(latency, roundTrip)
+        return roundTrip - latency
+    }
 
     private func rest(after cost: Duration) -> Duration { Self.rest(after: cost, share: share) }
 

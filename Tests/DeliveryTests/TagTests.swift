@@ -8,10 +8,27 @@ import Testing
 
 @Suite struct TagTests {
     private static let unpaced = SweepOptions(share: 1)
-    /// A hundred keys at a time, and a tenth of a second between them.
-    private static let slow = SweepOptions(share: 0.001, callLimit: .nanoseconds(1))
     /// Redis keeps all that it has acknowledged.
     private static let log = ["--appendonly", "yes", "--appendfsync", "always"]
+
+    /// The emptying of tags, and what happens when it comes to the keys with these numbers, before it deletes them: so
+    /// they are sure to be under way then, however fast Redis is.
+    private final class Way: Sendable {
+        private let count = Atomic(0)
+        private let stations: [Int: @Sendable () throws -> Void]
+
+        init(_ stations: [Int: @Sendable () throws -> Void]) { self.stations = stations }
+
+        func hasPassed(_ station: Int) -> Bool { count.load(ordering: .acquiring) >= station }
+
+        func empty(_ tags: [String], _ target: Target) async throws -> Tags.Outcome {
+            try await Tags(target, options: TagTests.unpaced).empty(tags.map { Key($0) }) { _, _ in
+                let number = count.add(1, ordering: .acquiringAndReleasing).newValue
+                #expect(throws: Never.self) { try stations[number]?() }
+                return false
+            }
+        }
+    }
 
     @Test func whatIsFiledGoesAndNothingElse() async throws {
         try await RedisServer.with { server in
@@ -60,12 +77,13 @@ import Testing
             try await client.file(old, under: "tag")
             try await client.send(RedisCommand("PEXPIRE", "tag", "30000"))
             try await withTarget(server.url()) { target, _ in
-                let slow = Task {
-                    try await Tags(target, options: SweepOptions(share: 0.001)).empty([Key("tag")]) { _, _ in false }
-                }
-                try await eventually("some are gone") { try await client.existing(old).count < old.count }
-                slow.cancel()
-                _ = await slow.result
+                let way = Way([1_000: { target.hold(true) }])
+                let emptying = Task { try await way.empty(["tag"], target) }
+                try await eventually("some are gone") { target.isHeld }
+                emptying.cancel()
+                await #expect(throws: CancellationError.self) { try await emptying.value }
+                target.hold(false)
+                #expect(try await client.existing(old).count < old.count)
                 #expect(try await client.send(RedisCommand("TTL", "unstale:tag:tag")) == .integer(-1))
                 #expect(try await client.send(RedisCommand("EXISTS", "tag")) == .integer(0))
                 let new = [Key("new")]
@@ -83,8 +101,8 @@ import Testing
             try await client.file((0..<20_000).map { Key("key:\($0)") }, under: "large")
             try await client.file([Key("key")], under: "small")
             try await withTarget(server.url()) { target, _ in
-                let tags = Tags(target, options: SweepOptions(share: 0.001))
-                let emptying = Task { try await tags.empty([Key("large"), Key("small")]) { _, _ in false } }
+                let way = Way([1_000: { target.hold(true) }])
+                let emptying = Task { try await way.empty(["large", "small"], target) }
                 try await eventually("the large one is left") {
                     try await client.names() == ["unstale:tag-token:large", "unstale:tag:large"]
                 }
@@ -157,16 +175,19 @@ import Testing
             try await client.set(keys)
             try await client.file(keys, under: "tag")
             try await withTarget(server.url()) { target, _ in
-                let tags = Tags(target, options: Self.slow)
-                let emptying = Task { try await tags.empty([Key("tag")]) { _, _ in false } }
-                try await eventually("some are gone") { try await client.existing(keys).count < 1_700 }
-                if !losesNothing { try await client.send(RedisCommand("SAVE")) }
-                try await eventually("half of them are gone") { try await client.existing(keys).count < 1_000 }
+                let way = Way([400: { target.hold(true) }, 1_000: { try server.pause() }])
+                let emptying = Task { try await way.empty(["tag"], target) }
+                try await eventually("some are gone") { target.isHeld }
+                if !losesNothing { #expect(try await client.send(RedisCommand("SAVE")).text == "OK") }
+                target.hold(false)
+                try await eventually("Redis stands still with a deletion under way") { way.hasPassed(1_000) }
+                target.hold(true)
                 try await server.kill9()
                 try await server.start()
                 try await eventually("they are loaded") {
                     try await Client(server.url()).existing(keys).count > (losesNothing ? 0 : 1_000)
                 }
+                target.hold(false)
                 #expect(try await emptying.value.failedTags.isEmpty)
                 #expect(try await Client(server.url()).names() == [])
             }
@@ -181,13 +202,15 @@ import Testing
             _ = try await client.send(keys.map { ($0.bytes, RedisCommand("SET", [$0.bytes, [49]])) })
             _ = try await client.send([(tag.bytes, RedisCommand("SADD", [tag.bytes] + keys.map(\.bytes)))])
             try await withTarget(RedisURL(cluster.url)) { target, _ in
-                let tags = Tags(target, options: Self.slow)
-                let emptying = Task { try await tags.empty([tag]) { _, _ in false } }
-                try await eventually("half of them are gone") { try await client.keys().count < 1_000 }
+                let way = Way([1_000: { target.hold(true) }])
+                let emptying = Task { try await way.empty(["tag"], target) }
+                try await eventually("half of them are gone") { target.isHeld }
                 let slot = RedisSlot(of: tag.bytes)
                 let source = try #require(try await cluster.master(of: slot))
                 let other = try #require(cluster.servers.prefix(3).first { $0.port != source.port })
-                try await cluster.move(slot, from: source, to: other)
+                async let move: Void = cluster.move(slot, from: source, to: other)
+                target.hold(false)
+                try await move
                 #expect(try await emptying.value.failedTags.isEmpty)
                 #expect(try await client.keys() == [])
             }

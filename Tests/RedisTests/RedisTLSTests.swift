@@ -5,10 +5,12 @@ import Testing
 
 @Suite struct RedisTLSTests {
     private let ping = RedisCommand("PING")
+    /// For a machine that has much to do.
+    private let patient = RedisConnectionOptions(connectTimeout: .seconds(60))
 
     /// What connecting to the port of this host comes to.
     private func fault(
-        _ port: Int, host: String = "127.0.0.1", _ parameters: String, within timeout: Duration = .seconds(10)
+        _ port: Int, host: String = "127.0.0.1", _ parameters: String, within timeout: Duration = .seconds(60)
     ) async -> String? {
         let error = await #expect(throws: RedisError.self) {
             _ = try await RedisConnection.connect(
@@ -23,7 +25,7 @@ import Testing
         try await RedisServer.with(port.arguments + ["--requirepass", "s3cret"]) { _ in
             for host in ["127.0.0.1", "localhost"] {
                 let url = try RedisURL("rediss://:s3cret@\(host):\(port.number)?ca=\(authority.file)")
-                let connection = try await RedisConnection.connect(to: url)
+                let connection = try await RedisConnection.connect(to: url, options: patient)
                 #expect(try await connection.send(ping, deadline: .seconds(5)).text == "PONG")
                 let replies = try await connection.pipeline(
                     (0..<10_000).map { RedisCommand("ECHO", "\($0)") }, deadline: .seconds(30))
@@ -44,7 +46,7 @@ import Testing
                 "?ca=\(authority.file)&cert=\(certificate.file)&key=\(certificate.keyFile)"
             }
             let url = try RedisURL("rediss://localhost:\(port.number)\(parameters(own))")
-            let connection = try await RedisConnection.connect(to: url)
+            let connection = try await RedisConnection.connect(to: url, options: patient)
             #expect(try await connection.send(ping, deadline: .seconds(5)).text == "PONG")
             // How the server says it, or just hangs up, is its affair.
             let none = try #require(await fault(port.number, "?ca=\(authority.file)"))
@@ -87,10 +89,11 @@ import Testing
             #expect(await fault(port.number, trust) == "\(names) 127.0.0.1")
             #expect(await fault(port.number, host: "localhost", trust) == "\(names) localhost")
             let insecure = try RedisURL("rediss://localhost:\(port.number)?tls=insecure")
-            let blind = try await RedisConnection.connect(to: insecure)
+            let blind = try await RedisConnection.connect(to: insecure, options: patient)
             #expect(try await blind.send(ping, deadline: .seconds(5)).text == "PONG")
             try await server.show(authority.certificate())
-            _ = try await RedisConnection.connect(to: RedisURL("rediss://localhost:\(port.number)\(trust)"))
+            let trusting = try RedisURL("rediss://localhost:\(port.number)\(trust)")
+            _ = try await RedisConnection.connect(to: trusting, options: patient)
         }
     }
 
@@ -145,7 +148,8 @@ import Testing
             #expect(await fault(port.number, "?ca=\(file)") == "the CA file \(file) holds no certificate in PEM")
             try FileManager.default.removeItem(atPath: file)
             try FileManager.default.copyItem(atPath: authority.file, toPath: file)
-            _ = try await RedisConnection.connect(to: RedisURL("rediss://localhost:\(port.number)?ca=\(file)"))
+            let trusting = try RedisURL("rediss://localhost:\(port.number)?ca=\(file)")
+            _ = try await RedisConnection.connect(to: trusting, options: patient)
             let own = try await authority.certificate()
             #expect(
                 await fault(port.number, "?ca=\(file)&cert=\(own.file)&key=\(file)")

@@ -1,4 +1,5 @@
 import Capture
+import Glibc
 import Postgres
 import TestSupport
 import Testing
@@ -29,11 +30,16 @@ import Testing
             try await site.withWorker { first in
                 try await site.withWorker(isServing: false) { second in
                     try await second.wait(for: "Standing by")
-                    try await endLeadersSession(site)
-                    try await second.waitUntilServing(within: .seconds(5))
+                    let lead = try await takeLead(site)
                     try await first.wait(for: "Standing by")
+                    // As one that was stopped for a minute.
+                    first.signal(SIGSTOP)
+                    try await lead.sql("SELECT pg_advisory_unlock_all()")
+                    try await second.waitUntilServing(within: .seconds(5))
+                    first.signal(SIGCONT)
                     try await site.change(1...50)
                     try await site.waitUntilGone(1...50)
+                    #expect(first.count("Serving") == 1)
                 }
                 try await first.waitUntilServing(session: 2, within: .seconds(5))
                 try await site.change(51...100)
@@ -56,24 +62,34 @@ import Testing
                 }
                 try await site.withWorker(isServing: false) { second in
                     try await second.wait(for: "Standing by")
-                    try await endLeadersSession(site)
-                    try await eventually("the other leads") { first.status.state == .standingBy }
+                    let lead = try await takeLead(site)
+                    try await eventually("another leads") { first.status.state == .standingBy }
                     let target = first.status.targets[0]
                     #expect(first.status.degraded.isEmpty && target.backlog == 0 && target.lagSeconds == 0)
                     try redis.resume()
+                    try await lead.sql("SELECT pg_advisory_unlock_all()")
                     try await site.waitUntilGone(1...3)
                 }
             }
         }
     }
 
-    private func endLeadersSession(_ site: Site) async throws {
-        try await site.connect().sql(
-            """
-            SELECT pg_terminate_backend(pid) FROM pg_locks
-            WHERE locktype = 'advisory' AND granted AND objid = 2
+    /// Ends the leader's session and gives one that has its lock, before anybody else gets it: who waits is first.
+    private func takeLead(_ site: Site) async throws -> PostgresConnection {
+        let (lead, witness) = (try await site.connect(), try await site.connect())
+        let pid = try #require(try await lead.value("SELECT pg_backend_pid()"))
+        let (space, number) = (0x756e_7374, 2)
+        async let wait = lead.sql("SELECT pg_advisory_lock(\(space), \(number))")
+        let locks = """
+            FROM pg_locks WHERE locktype = 'advisory' AND objid = \(number)
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            """)
+            """
+        try await eventually("it waits") {
+            try await witness.value("SELECT count(*) \(locks) AND NOT granted AND pid = \(pid)") == "1"
+        }
+        try await witness.sql("SELECT pg_terminate_backend(pid) \(locks) AND granted")
+        _ = try await wait
+        return lead
     }
 
     /// Workers of other databases on the same server don't count.

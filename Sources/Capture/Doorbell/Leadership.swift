@@ -1,7 +1,7 @@
 public import Postgres
 
 /// One worker at a time: the advisory lock that the leading worker's session holds. It is free the moment that
-/// session ends, kill -9 included, and the next in line has it.
+/// session ends, kill -9 included, and one who stands by has it a second later.
 public struct Leadership: Sendable {
     let connection: PostgresConnection
     let wake: Wake
@@ -15,18 +15,24 @@ public struct Leadership: Sendable {
 
     /// Leads, if nobody does.
     public func tryAcquire() async throws(PostgresError) -> Bool {
-        if wake == .poll { try await connection.script("BEGIN", doing: "asking for the lead") }
+        let doing = "asking for the lead"
+        if wake == .poll { try await connection.script("BEGIN", doing: doing) }
         let rows = try await connection.query(
-            "SELECT \(wake == .poll ? "pg_try_advisory_xact_lock" : "pg_try_advisory_lock")(\(lock))",
-            doing: "asking for the lead")
-        return rows.first?.bool(0) ?? false
+            "SELECT \(wake == .poll ? "pg_try_advisory_xact_lock" : "pg_try_advisory_lock")(\(lock))", doing: doing)
+        let leads = rows.first?.bool(0) ?? false
+        if wake == .poll, !leads { try await connection.script("ROLLBACK", doing: doing) }
+        return leads
     }
 
     /// Waits for the lead, after `tryAcquire` has failed, for as long as another worker has it.
+    ///
+    /// It asks once a second. A statement that waited for the lock would keep its snapshot, and as long as that is there
+    /// VACUUM removes nothing in the whole database that has died since, and CREATE INDEX CONCURRENTLY doesn't end.
     public func acquire() async throws(PostgresError) {
-        _ = try await connection.query(
-            "SELECT \(wake == .poll ? "pg_advisory_xact_lock" : "pg_advisory_lock")(\(lock))",
-            deadline: .seconds(365 * 86_400), doing: "standing by")
+        repeat {
+            // Nobody notifies: a wait that also ends with the connection.
+            _ = try await connection.waitForNotification(within: .seconds(1))
+        } while try await !tryAcquire()
     }
 
     /// Fails if the lock's session has ended. With `wake: notify` that session also listens, and whoever waits

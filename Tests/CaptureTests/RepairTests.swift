@@ -63,8 +63,21 @@ import Testing
             (captured) async throws in
             try await captured.owner.run(damage)
             let problems = try await CaptureState.read(captured.rules.rules, captured.owner).problems
-            #expect(problems.map(\.reason) == ["trigger \(what): run 'unstale install'"])
+            #expect(problems.map(\.reason) == ["trigger \(what): run 'unstale install --always'"])
             #expect(problems.allSatisfy { $0.losesChanges })
+            try await expectMended(captured)
+        }
+    }
+
+    /// Postgres has all triggers fire for everybody then, those for rows as well.
+    @Test func allTriggersAreEnabled() async throws {
+        try await Captured.with(Self.tables, rules: Self.rules, settings: .init(always: true)) {
+            (captured) async throws in
+            try await captured.owner.run("ALTER TABLE items DISABLE TRIGGER ALL; ALTER TABLE items ENABLE TRIGGER ALL")
+            let insertion = "INSERT INTO items VALUES (1, 'a'), (2, 'b')"
+            try await captured.expect(insertion, ["insert items 1", "insert items 2"])
+            try await captured.expect("DELETE FROM items WHERE id = 1", ["delete items 1"])
+            #expect(try await captured.problems().count == 4)
             try await expectMended(captured)
         }
     }
@@ -79,7 +92,7 @@ import Testing
             #expect(
                 problems.map(\.reason)
                     == ["insert", "update", "delete"].map {
-                        "trigger unstale_\($0)_row on public.items is missing: run 'unstale install'"
+                        "trigger unstale_\($0)_row on public.items is missing: run 'unstale install --always'"
                     })
             try await expectMended(captured)
         }

@@ -40,6 +40,22 @@ import Testing
         }
     }
 
+    /// A command that mends doesn't change what the capture is: without `--always` it would record less than before, and
+    /// all would seem well.
+    @Test func whatMendsKeepsWhatItWasTold() async throws {
+        try await Shop.with { shop in
+            try await shop.succeed("install", "--always", "--wake", "poll", "--replay-window", "1h")
+            try await shop.database.psql("DROP TRIGGER unstale_update ON users")
+            let status = try await shop.unstale("status").output
+            let words = "install --always --wake poll --replay-window 3600s"
+            #expect(status.contains("is missing: run 'unstale \(words)'"), "\(status)")
+            let steps = try await shop.run(words.split(separator: " ").map(String.init))
+            #expect(steps.output.contains("create trigger unstale_update on public.users\n"))
+            #expect(!steps.output.contains("drop"), "\(steps.output)")
+            #expect(try await shop.unstale("status").output.contains("capture: up to date"))
+        }
+    }
+
     @Test func uninstall() async throws {
         try await Shop.with { shop in
             let before = try await dump(shop)

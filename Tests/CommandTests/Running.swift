@@ -119,6 +119,11 @@ struct Shop {
 
     /// Runs a command on it.
     func unstale(_ arguments: String..., environment: [String: String] = [:]) async throws -> Outcome {
+        try await run(arguments, environment: environment)
+    }
+
+    /// The same, of words.
+    func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
         let program = try Program(arguments, environment: self.environment.merging(environment) { $1 })
         let code = try await program.end()
         return Outcome(code: code, output: program.output, errors: program.lines)

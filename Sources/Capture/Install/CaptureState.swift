@@ -31,8 +31,6 @@ public struct CaptureState: Sendable {
         public var losesChanges: Bool
         /// The command that mends it, without anything else to be done before; nil: there is none.
         public var command: String?
-
-        static let install = "unstale install"
     }
 
     /// Reads it. Throws where there is no capture at all.
@@ -70,11 +68,10 @@ public struct CaptureState: Sendable {
             versions[table.description] = state.isListened(table) ? "listen" : triggers.joined(separator: ",")
         }
         let manifests = state.captures.map { ($0.id, $0.manifest) }
-        let slot = state.slotSeconds ?? CaptureSettings().slotSeconds
         return CaptureState(
             manifests: Dictionary(manifests) { $1 }, wake: wake, lookups: lookups,
             loaders: loaders, triggerVersions: versions, problems: problems,
-            replayWindow: .seconds(slot * Int64(CaptureSettings.slots - 2)),
+            replayWindow: state.replayWindow,
             listened: tables.filter(state.isListened))
     }
 
@@ -93,8 +90,8 @@ public struct CaptureState: Sendable {
         guard let capture = state.capture(of: table) else {
             return [
                 Problem(
-                    table: table, reason: "table \(table) is not captured: run 'unstale install'",
-                    losesChanges: true, command: Problem.install)
+                    table: table, reason: "table \(table) is not captured: run '\(state.installCommand)'",
+                    losesChanges: true, command: state.installCommand)
             ]
         }
         var problems: [Problem] = []
@@ -108,7 +105,7 @@ public struct CaptureState: Sendable {
                     table: table,
                     reason:
                         "column '\(column)' of \(table) is gone: its keys go by pattern until the rules are "
-                        + "changed and 'unstale install' has run", losesChanges: false))
+                        + "changed and '\(state.installCommand)' has run", losesChanges: false))
         }
         let uncaptured = rules.filter { rule in
             !capture.manifest.conditions.contains(rule.condition)
@@ -119,8 +116,8 @@ public struct CaptureState: Sendable {
             problems.append(
                 Problem(
                     table: table,
-                    reason: "the capture of \(table) does not know \(names): run 'unstale install'",
-                    losesChanges: true, command: Problem.install))
+                    reason: "the capture of \(table) does not know \(names): run '\(state.installCommand)'",
+                    losesChanges: true, command: state.installCommand))
         }
         let always = state.recordsReplication(of: Set([table] + shape.descendants))
         let installed = CaptureDesign(
@@ -129,11 +126,11 @@ public struct CaptureState: Sendable {
             problems.append(
                 Problem(
                     table: table,
-                    reason:
-                        "the triggers of \(table) are not those that its columns need by now: run 'unstale install'",
-                    losesChanges: true, command: Problem.install))
+                    reason: "the triggers of \(table) are not those that its columns need by now: "
+                        + "run '\(state.installCommand)'",
+                    losesChanges: true, command: state.installCommand))
         }
-        problems += listening?.problems(table, capture) ?? []
+        problems += listening?.problems(table, capture, install: state.installCommand) ?? []
         return problems + triggerProblems(state, installed, capture)
     }
 
@@ -163,8 +160,8 @@ public struct CaptureState: Sendable {
                 problems.append(
                     Problem(
                         table: table,
-                        reason: "trigger \(event.triggerName) on \(relation) \(what): run 'unstale install'",
-                        losesChanges: true, command: Problem.install))
+                        reason: "trigger \(event.triggerName) on \(relation) \(what): run '\(state.installCommand)'",
+                        losesChanges: true, command: state.installCommand))
             }
         }
         return problems

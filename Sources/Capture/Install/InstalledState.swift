@@ -40,6 +40,23 @@ struct InstalledState: Sendable {
         }
     }
 
+    /// How long records are kept once every target has passed them.
+    var replayWindow: Duration {
+        .seconds((slotSeconds ?? CaptureSettings().slotSeconds) * Int64(CaptureSettings.slots - 2))
+    }
+
+    /// The command that makes the capture anew by what it was told when this one was made: what it isn't told goes back to
+    /// the default.
+    var installCommand: String {
+        var words = ["unstale install"]
+        if recordsReplication(of: Set(triggers.map(\.table))) { words.append("--always") }
+        if let wake, wake != .notify { words.append("--wake \(wake.rawValue)") }
+        if let slotSeconds, slotSeconds != CaptureSettings().slotSeconds {
+            words.append("--replay-window \(replayWindow.components.seconds)s")
+        }
+        return words.joined(separator: " ")
+    }
+
     /// How a worker is woken. Throws where there is no capture that this program can work with.
     var currentWake: Wake {
         get throws(PostgresError) {

@@ -13,8 +13,8 @@ public struct Listening: Sendable {
         self.fault = fault
     }
 
-    /// What is wrong with how changes of a table become known; `capture` is the installed one.
-    func problems(_ table: TableName, _ capture: InstalledCapture) -> [CaptureState.Problem] {
+    /// What is wrong with how changes of a table become known; `capture` is the installed one, and `install` makes it anew.
+    func problems(_ table: TableName, _ capture: InstalledCapture, install: String) -> [CaptureState.Problem] {
         let isListened = capture.manifest.source == .notifications
         var problems: [CaptureState.Problem] = []
         func add(_ reason: String, losesChanges: Bool, command: String? = nil) {
@@ -24,12 +24,12 @@ public struct Listening: Sendable {
         switch (channels.tell(of: table), isListened) {
         case (true, false):
             add(
-                "changes of \(table) are listened to and captured by triggers: run 'unstale install' to do without the "
-                    + "triggers, or take the table out of 'listen'", losesChanges: false)
+                "changes of \(table) are listened to and captured by triggers: run '\(install)' to do without the triggers, "
+                    + "or take the table out of 'listen'", losesChanges: false)
         case (false, true):
             add(
-                "changes of \(table) are captured by nothing, for no 'listen' names it any more: run 'unstale install'",
-                losesChanges: true, command: CaptureState.Problem.install)
+                "changes of \(table) are captured by nothing, for no 'listen' names it any more: run '\(install)'",
+                losesChanges: true, command: install)
         case (true, true):
             // Once that is over, the gap counts as the channel has it.
             if let fault { add("changes of \(table) are not heard: \(fault)", losesChanges: false) }

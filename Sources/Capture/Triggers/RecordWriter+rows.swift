@@ -19,6 +19,10 @@ extension RecordWriter {
                 new_image text[];
                 failure text;
             BEGIN
+                -- ENABLE TRIGGER ALL has it fire for everybody, whose statements are recorded by another.
+                IF current_setting('session_replication_role') <> 'replica' THEN
+                    RETURN NULL;
+                END IF;
                 BEGIN
                     SELECT \(conditions.mask(operation)),
                         \(images.map(image).joined(separator: ", "))

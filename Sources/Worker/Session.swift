@@ -15,6 +15,8 @@ struct Session: Sendable {
         let leadership: Leadership
         let reader: PostgresConnection
         let wake: Wake
+        /// Where the lead was taken.
+        let cluster: Cluster
         /// Minds the doorbell; nil: there is one target, whose reader does.
         var watch: Watch?
     }
@@ -74,7 +76,8 @@ struct Session: Sendable {
         // by an open transaction, another reads.
         let reader = wake == .notify ? leader : try await connect()
         try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
-        var lead = Lead(leadership: leadership, reader: reader, wake: wake)
+        var lead = Lead(
+            leadership: leadership, reader: reader, wake: wake, cluster: try await Cluster.read(leader))
         guard worker.targets.count > 1 else { return lead }
         lead.watch = Watch(
             outbox: outbox(on: reader, wake), doorbell: try await doorbell(reader, wake),
@@ -118,6 +121,12 @@ struct Session: Sendable {
         guard capture.wake == wake else { throw SessionIsOutdated() }
         generation.rewarmer.use(capture.loaders, prepared: wake == .notify)
         let (reader, bell) = try await reading(of: target, lead)
+        // A cursor of one means nothing to the other.
+        for connection in [ledger.connection, reader] where try await Cluster.read(connection) != lead.cluster {
+            throw PostgresError(
+                code: .disconnected, message: "new connections lead to another server than those before",
+                doing: "connecting")
+        }
         let isFirst = target.name == worker.targets.first?.name
         let parts = Serving.Parts(
             outbox: outbox(on: reader, wake), readerExecutor: reader.taskExecutor, bell: bell, ledger: ledger,
@@ -126,7 +135,7 @@ struct Session: Sendable {
                 target: target.target, sweeper: target.sweeper, rewarmer: generation.rewarmer,
                 lookups: try await lookups(rules, capture)),
             housekeeping: isFirst ? Housekeeping(worker: worker, leadership: lead.leadership) : nil)
-        let start = try await start(of: target, ledger, generation, capture)
+        let start = try await start(of: target, ledger, generation, capture, lead.cluster.description)
         target.freshness.set(try await ServerClock.read(ledger.connection))
         target.freshness.reset()
         let version = try await reader.query("SHOW server_version", doing: "asking for the version").first?.text(0)
@@ -154,9 +163,9 @@ struct Session: Sendable {
 
     /// Where a target's cursor stands, and what it means. What was ordered for the target holds again.
     private func start(
-        of target: ServedTarget, _ ledger: Ledger, _ generation: RulesInUse.Generation, _ capture: CaptureState
+        of target: ServedTarget, _ ledger: Ledger, _ generation: RulesInUse.Generation, _ capture: CaptureState,
+        _ cluster: String
     ) async throws -> Serving.Start {
-        let cluster = try await Cluster.read(ledger.connection).description
         let stored = try await ledger.load()
         let isOther = stored.map { $0.cluster != cluster } ?? false
         var cursor = stored?.cursor

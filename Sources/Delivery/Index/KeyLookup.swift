@@ -27,6 +27,8 @@ struct KeyLookup {
                 guard let page = index.page(of: prefix, from: start, in: epoch) else { return false }
                 guard let last = page.last else { break }
                 try await body(page)
+                // There may be a thousand pages without a hit, and others run on this thread too.
+                await Task.yield()
                 // The next possible key in the order of bytes.
                 start = Array(last) + [0]
             }

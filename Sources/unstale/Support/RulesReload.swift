@@ -78,7 +78,9 @@ struct RulesReload: Service, CustomStringConvertible {
     /// Whether the rules fit the database; where it can't be asked now, the worker will.
     private func check(_ rules: RuleSet) async throws {
         do {
-            _ = try await RulesCheck.run(rules, listen: listen, try await PostgresConnection.connect(postgres))
+            // A standby may not have the column yet that they name.
+            let connection = try await PostgresConnection.connectToPrimary(postgres)
+            _ = try await RulesCheck.run(rules, listen: listen, connection)
         } catch let error as RulesError {
             throw error
         } catch {

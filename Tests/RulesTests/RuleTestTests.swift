@@ -31,7 +31,7 @@ import Testing
             "insert: {id: 007}, expect: {keys: ['user:7']}", ["key user:7"],
             ["key user:007", "pattern p:007*"]
         ),
-        ("delete: {id: 1}, where: {user: false}, expect: {keys: ['user:1']}", ["key user:1"], []),
+        ("insert: {id: 1}, where: {user: false}, expect: {keys: ['user:1']}", ["key user:1"], []),
         ("truncate: true, expect: {patterns: ['user:*', 'p:*']}", [], []),
     ])
     func outcomes(test: String, missing: [String], unexpected: [String]) throws {
@@ -41,6 +41,26 @@ import Testing
         #expect(outcome.unexpected == unexpected)
         #expect(outcome.passed == (missing.isEmpty && unexpected.isEmpty))
         #expect(outcome.location.line == 6)
+    }
+
+    /// Postgres counts a `where` that asks about a row which isn't there as fulfilled.
+    @Test(arguments: [
+        ("insert, update", "old.a", "insert: {id: 1}", ["an insert has no old row"]),
+        ("delete", "old.a or new.a", "delete: {id: 1}", ["a delete has no new row"]),
+        ("update", "old.a", "insert: {id: 1}", []),
+        ("insert", "new.a <> 'old'", "insert: {id: 1}", []),
+        ("update", "old.a and new.a", "update: {old: {id: 1}, new: {id: 1}}", []),
+    ])
+    func aWhereThatCantBeFalse(on: String, predicate: String, change: String, whys: [String]) throws {
+        let yaml = """
+            version: 1
+            rules: [{name: r, table: t, on: [\(on)], where: "\(predicate)", delete: {keys: ['k:{id}']}}]
+            tests: [{name: t, table: t, \(change), where: {r: false}, expect: {}}]
+            """
+        let outcome = try #require(try RuleSet.parse(yaml).runTests().first)
+        #expect(outcome.missing == [])
+        let lines = whys.map { "where {r: false}: \($0), and a 'where' that asks about it counts as fulfilled" }
+        #expect(outcome.unexpected == lines)
     }
 
     @Test(arguments: [

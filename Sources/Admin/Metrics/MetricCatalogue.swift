@@ -29,7 +29,7 @@ public enum MetricCatalogue {
             "From the commit of a change to the acknowledgement of its last action", buckets: lags),
         .init("unstale_changes_total", .counter, by: ["target", "rule"], "Changes that a rule matched"),
         .init("unstale_records_total", .counter, by: ["target"], "Records read from the outbox"),
-        .init("unstale_batches_total", .counter, by: ["target"], "Reads of the outbox that brought something"),
+        .init("unstale_batches_total", .counter, by: ["target"], "Reads of the outbox that asked for something"),
         .init("unstale_doorbell_rings_total", .counter, "Notifications that woke the worker"),
         .init("unstale_doorbell_sweeps_total", .counter, "Reads by the clock, though nobody had rung"),
         .init(

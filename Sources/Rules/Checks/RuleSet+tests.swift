@@ -23,7 +23,21 @@ extension RuleTest {
             + publications.map { "publish \($0)" }
         return TestOutcome(
             name: name.value, location: name.location, missing: expected.filter { !planned.contains($0) },
-            unexpected: planned.filter { !expected.contains($0) })
+            unexpected: planned.filter { !expected.contains($0) } + impossiblePredicates(of: own))
+    }
+
+    /// Each `where` that the test says is false, and that Postgres counts as fulfilled: it asks about a row that isn't
+    /// there.
+    private func impossiblePredicates(of rules: [Rule]) -> [String] {
+        guard let operation = kind.operation, operation != .update else { return [] }
+        let (absent, why) =
+            operation == .insert ? ("old", "an insert has no old row") : ("new", "a delete has no new row")
+        return rules.compactMap { rule in
+            guard predicates[rule.name.value] == false, rule.operations.contains(operation),
+                let predicate = rule.predicate, SQLPredicate.mentions(absent, in: predicate.sql)
+            else { return nil }
+            return "where {\(rule.name.value): false}: \(why), and a 'where' that asks about it counts as fulfilled"
+        }
     }
 
     /// A channel, and behind it each message that the rule has of its own.

@@ -6,7 +6,7 @@ public struct TestOutcome: Sendable {
     public let location: FilePosition
     /// What was expected and isn't planned: `key user:42`, `pattern user:*`, `publish news`.
     public let missing: [String]
-    /// What is planned and wasn't expected.
+    /// What is planned and wasn't expected, and each `where` that can't be false as the test has it.
     public let unexpected: [String]
 
     /// Whether the plan is exactly what was expected.

@@ -59,11 +59,14 @@ public struct DeadLetters: Sendable {
             """, parameters, doing: "parking failed actions")
     }
 
-    /// The parked actions of a target that are due, at most 100.
-    public func due(target: String) async throws(PostgresError) -> [Letter] {
+    /// The parked actions of a target that are due, at most 100, without those that have these numbers.
+    public func due(target: String, besides ids: Set<Int>) async throws(PostgresError) -> [Letter] {
         try await letters(
-            "WHERE target = $1 AND dead_at IS NULL AND next_attempt_at <= now() ORDER BY next_attempt_at LIMIT 100",
-            [.text(target)])
+            """
+            WHERE target = $1 AND dead_at IS NULL AND next_attempt_at <= now() AND id <> ALL ($2::text[]::bigint[])
+            ORDER BY next_attempt_at LIMIT 100
+            """,
+            [.text(target), Self.array(ids)])
     }
 
     /// Everything that is parked or dead, oldest first; at most so many.
@@ -130,10 +133,13 @@ public struct DeadLetters: Sendable {
         guard let ids else {
             return try await connection.query(sql + " WHERE dead_at IS NOT NULL", doing: doing).affected
         }
-        let array = Parameter.texts(ids.map { Array(String($0).utf8) })
         return try await connection.query(
-            sql + " WHERE id = ANY ($1::text[]::bigint[])", [array], doing: doing
+            sql + " WHERE id = ANY ($1::text[]::bigint[])", [Self.array(ids)], doing: doing
         ).affected
+    }
+
+    private static func array(_ ids: some Sequence<Int>) -> Parameter {
+        .texts(ids.map { Array(String($0).utf8) })
     }
 
     private func letters(

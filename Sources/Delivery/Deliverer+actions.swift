@@ -72,17 +72,19 @@ extension Deliverer {
             let real = failed.filter { !$0.failure.tellsOfAnotherKind(than: $0.planned.action) }
             failures.withLock { $0.formUnion(real.map(\.failed)) }
         }
-        try await sweeper.visit(visit.patterns) { keys async throws(CancellationError) in
-            let actions = visit.actions(on: keys)
-            // Others wait for the pass, and tags may be large.
-            let due = tags.withLock { tags in
-                tags.formUnion(actions.filter { $0.action == .emptyTag })
-                guard tags.count > Self.tagsAfterPass else { return Set<PlannedAction>() }
-                defer { tags = [] }
-                return tags
+        for patterns in visit.passes {
+            try await sweeper.visit(patterns) { keys async throws(CancellationError) in
+                let actions = visit.actions(on: keys)
+                // Others wait for the pass, and tags may be large.
+                let due = tags.withLock { tags in
+                    tags.formUnion(actions.filter { $0.action == .emptyTag })
+                    guard tags.count > Self.tagsAfterPass else { return Set<PlannedAction>() }
+                    defer { tags = [] }
+                    return tags
+                }
+                keep(try await emptyTags(Array(due), planner))
+                keep(try await perform(actions.filter { $0.action != .emptyTag }, planner))
             }
-            keep(try await emptyTags(Array(due), planner))
-            keep(try await perform(actions.filter { $0.action != .emptyTag }, planner))
         }
         keep(try await emptyTags(tags.withLock { Array($0) }, planner))
         return failures.withLock { Array($0) }

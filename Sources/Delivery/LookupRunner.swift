@@ -93,7 +93,7 @@ public struct LookupRunner: Sendable {
         }
         let rows = try await query(statement.sql, parameters, doing: "looking up for the rule '\(name)'")
         let fills = try planner.fills(ofRule: rule, columns: Array(rows.columns.dropFirst()))
-        var plan = Plan()
+        var plan = Plan(isLate: planner.isLate)
         for row in rows {
             guard let number = row.int(0) else { continue }
             fills.add((1..<row.count).map { row.bytes($0).map(Array.init) }, of: calls[number - 1], to: &plan)

@@ -26,10 +26,7 @@ struct ServedHistory: Codable, Hashable, Sendable {
     /// The target has been served up to this cursor.
     mutating func note(_ cursor: Snapshot, at now: ServerTime, window: Duration) {
         let window = Int64(window / .microseconds(1))
-        // Nobody has looked for long, so it may have been away.
-        if let latest, latest.microseconds < now.microseconds - 2 * window / Self.density {
-            delay(from: latest, to: now)
-        }
+        delayUnseen(until: now, window: window)
         if let last = marks.last, last.at > now.microseconds - window / Self.density { return }
         marks.append(Mark(at: now.microseconds, cursor: cursor.description))
         let old = marks.prefix { $0.at <= now.microseconds - window }
@@ -46,10 +43,18 @@ struct ServedHistory: Codable, Hashable, Sendable {
         }
     }
 
+    /// Nobody has looked for long, so the target may have been away since.
+    private mutating func delayUnseen(until now: ServerTime, window: Int64) {
+        guard let latest, latest.microseconds < now.microseconds - 2 * window / Self.density else { return }
+        delay(from: latest, to: now)
+    }
+
     /// How far the target had been served when the window began; nil: that is not known, so perhaps not at all.
     func cursor(aWindowBefore now: ServerTime, window: Duration) -> Snapshot? {
         let window = Int64(window / .microseconds(1))
-        return marks.last { $0.at <= now.microseconds - window }.flatMap { Snapshot($0.cursor) }
+        var history = self
+        history.delayUnseen(until: now, window: window)
+        return history.marks.last { $0.at <= now.microseconds - window }.flatMap { Snapshot($0.cursor) }
     }
 
     /// Whether nothing was ever noted.

@@ -6,18 +6,22 @@ import Rules
 /// From a batch to what is delivered because of it.
 extension Serving {
     /// What a batch asks for is worked out where it is delivered: meanwhile the next one is read.
-    func deliver(_ batch: Batch, _ floor: ServerTime?, _ begin: Begin) {
+    ///
+    /// - Parameter isLate: Whether newer changes may have been served.
+    func deliver(_ batch: Batch, _ floor: ServerTime?, isLate: Bool, _ begin: Begin) {
         served.board.read(records: batch.records)
         guard batch.records > 0 else { return window.pass(batch.next) }
         // Until it is known what they ask for, changes have their images, which take more memory than keys.
         let ticket = window.begin(batch.next, weight: 10 * batch.changeCount)
         let age = served.freshness.begin(batch.writtenAt, floor: floor)
+        // What is served once more because somebody ordered that comes behind whatever was served since.
+        let isLate = isLate || !batch.replayed.isEmpty
         // Its images are let go as soon as it is planned, however long the delivery takes.
         let handover = Handover(batch)
         begin {
             guard let batch = handover.take() else { return }
             do {
-                try await self.deliver(batch, ticket, age)
+                try await self.deliver(batch, ticket, age, isLate: isLate)
             } catch is CancellationError {
                 // Stopped half-way: the cursor stays before it.
             }
@@ -25,13 +29,13 @@ extension Serving {
     }
 
     private func deliver(
-        _ batch: consuming Batch, _ ticket: InFlightWindow.Ticket, _ age: Freshness.Ticket
+        _ batch: consuming Batch, _ ticket: InFlightWindow.Ticket, _ age: Freshness.Ticket, isLate: Bool
     ) async throws {
-        var planner = planning.planner
+        var planner = planner(isLate: isLate)
         var plan = self.plan(batch, planner)
         if !plan.unknownCaptures.isEmpty {
             planning.reload(try await CaptureState.manifests(parts.ledger.connection))
-            planner = planning.planner
+            planner = self.planner(isLate: isLate)
             plan = self.plan(batch, planner)
             examinationIsDue.withLock { $0 = true }
             if !plan.unknownCaptures.isEmpty {
@@ -49,6 +53,13 @@ extension Serving {
         try await deliver(plan, planner, ticket) { [changes = worker.changes, served] failures in
             changes.served(outcome, failures, lag: served.freshness.served(age))
         }
+    }
+
+    /// The planner of changes that came in their order, or of such that newer ones may have been served before.
+    func planner(isLate: Bool) -> Planner {
+        var planner = planning.planner
+        planner.isLate = isLate
+        return planner
     }
 
     /// What is served once more may concern others than us, or one rule alone.

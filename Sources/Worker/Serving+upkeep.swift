@@ -129,46 +129,4 @@ extension Serving {
                 "No longer degraded", metadata: ["table": "\(problem.table)", "was": "\(problem.summary)"])
         }
     }
-
-    /// Tries parked actions again when they are due.
-    func retryParked() async throws -> Never {
-        while true {
-            let due = try await parts.deadLetters.due(target: served.name)
-            try await withThrowingTaskGroup { group in
-                for letter in due where !letter.isLookup { group.addTask { try await self.retry(letter) } }
-                // Those of new changes share a connection with them, and wait for one at most.
-                for letter in due where letter.isLookup { try await self.retry(letter) }
-                try await group.waitForAll()
-            }
-            // Letters are due by the clock; one that others redrive is found within this time.
-            try await Task.sleep(for: due.isEmpty ? .seconds(2) : .milliseconds(500))
-        }
-    }
-
-    /// One attempt, one outcome.
-    private func retry(_ letter: DeadLetters.Letter) async throws {
-        let planner = planning.planner
-        var reason: String?
-        var summary: String?
-        do {
-            let plan = try letter.plan(planner)
-            let failure = try await parts.deliverer.deliver(plan, planner: planner).first
-            if let failure { log(failure) }
-            (reason, summary) = (failure?.reason, failure?.summary)
-        } catch let error as DeadLetters.UnreadableLetter {
-            (reason, summary) = (error.description, error.description)
-        }
-        let tally = served.tally.rule(letter.rule)
-        guard let reason else {
-            try await parts.deadLetters.settle(letter)
-            return tally.succeeded()
-        }
-        let isDead = try await parts.deadLetters.failedAgain(letter, reason: reason)
-        tally.failed(isDead: isDead)
-        if isDead {
-            logger.error(
-                "An action is a dead letter now: see 'unstale dead-letters'",
-                metadata: ["rule": "\(letter.rule)", "id": "\(letter.id)", "reason": "\(summary ?? "")"])
-        }
-    }
 }

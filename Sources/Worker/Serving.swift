@@ -48,6 +48,8 @@ final class Serving: Sendable {
     let examinationIsDue = Mutex(true)
     /// There are records that were not even read.
     let isBehind = Mutex(false)
+    /// The numbers of parked actions that are being tried again.
+    let lettersUnderWay = Mutex(Set<Int>())
 
     init(_ parts: Parts, start: Start, worker: Worker, served: ServedTarget, generation: RulesInUse.Generation) {
         self.parts = parts
@@ -117,6 +119,9 @@ final class Serving: Sendable {
         var position = ReadPosition(start.cursor)
         // Everything that was committed before had been read, or is old and read once more.
         var floor = start.isReplay ? served.freshness.now : nil
+        // Records come by their transactions' numbers. So what is read once more, or in several pages, may come behind
+        // what was committed after it.
+        var isLate = start.isReplay
         if start.isReplay { served.board.replays() }
         while !window.isClosed {
             // Who waits for room is not told of it otherwise.
@@ -129,6 +134,7 @@ final class Serving: Sendable {
                 served.board.replays()
                 served.freshness.reset()
                 floor = served.freshness.now
+                isLate = true
                 upkeep.withLock { $0.server = another }
             }
             if served.resync.current.isPending {
@@ -150,8 +156,9 @@ final class Serving: Sendable {
             let batch = try await parts.outbox.read(from: position)
             position = batch.next
             isBehind.withLock { $0 = batch.isFull }
-            deliver(batch, floor, begin)
-            if !batch.isFull { floor = now }
+            isLate = isLate || batch.isFull
+            deliver(batch, floor, isLate: isLate, begin)
+            if !batch.isFull { (floor, isLate) = (now, false) }
             try await parts.bell.didRead(batch)
             if !batch.isFull { try await parts.bell.wait() }
         }

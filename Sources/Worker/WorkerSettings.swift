@@ -15,8 +15,8 @@ public struct WorkerSettings: Sendable {
     public var captureCheckInterval: Duration
     /// How often time slots of the outbox that nobody needs any more are looked for.
     public var reclaimInterval: Duration
-    /// The room in the database, in bytes, past which the outbox keeps nothing longer than the replay window, whichever
-    /// target needs it.
+    /// The room in the database, in bytes, past which the outbox keeps nothing much longer than the replay window,
+    /// whichever target needs it.
     public var outboxLimit: Int
     /// Records in one batch, at most.
     public var batchSize: Int

@@ -67,9 +67,11 @@ import Testing
             let here = try await outbox.here()
             try await late.run("COMMIT")
             let behind = try await outbox.here()
-            func heldUp() async throws -> [Bool] {
+            func heldUp(margin: Duration = .zero) async throws -> [Bool] {
                 var heldUp: [Bool] = []
-                for cursor in [.empty, here, behind] { heldUp.append(try await outbox.isHeldUp(by: cursor)) }
+                for cursor in [.empty, here, behind] {
+                    heldUp.append(try await outbox.isHeldUp(by: cursor, margin: margin))
+                }
                 return heldUp
             }
             #expect(try await heldUp() == [false, false, false])
@@ -78,6 +80,9 @@ import Testing
             try await captured.owner.run("UPDATE unstale.outbox SET at = at - interval '2 seconds'")
             // An update keeps the transaction of each record.
             #expect(try await heldUp() == [true, true, false])
+            #expect(try await heldUp(margin: .seconds(225)) == [false, false, false])
+            try await captured.owner.run("UPDATE unstale.outbox SET at = at - interval '225 seconds'")
+            #expect(try await heldUp(margin: .seconds(225)) == [true, true, false])
         }
     }
 }

@@ -156,6 +156,46 @@ import Testing
         }
     }
 
+    /// A reader may store what a pass has gone by already, and its token expire before the pass comes to it.
+    @Test func aTokenThatIsGoneBeforeAPassMeetsIt() async throws {
+        let rules = """
+            version: 1
+            rules: [{name: r, table: t, fence: true, expire: {keys: ["e:{id}"], in: 30s}}]
+            """
+        try await RedisServer.with { server in
+            try await FaultProxy.with(to: server.port) { proxy in
+                // So little that SCANs are small, and many, but follow each other at once.
+                let steps = SweepOptions(share: 1, callLimit: .microseconds(1))
+                try await Self.with(server, at: proxy.url, rules: rules, options: steps) { deliver, client in
+                    try await client.set((0..<8000).map { Key("filler:\($0)") })
+                    var readers = (0..<2000).map { FencedReader(Key("e:\($0)")) }
+                    let tokens = try await client.pipeline(readers.flatMap { $0.takingToken() })
+                    for index in readers.indices {
+                        readers[index].take([tokens[2 * index + 1]])
+                        readers[index].load(1)
+                    }
+                    proxy.fault = .delay(.milliseconds(1))
+                    let delivery = Task { try await deliver([]) }
+                    try await eventually("a pass under way") {
+                        guard case .integer(let count) = try await client.send(RedisCommand("DBSIZE")) else {
+                            return false
+                        }
+                        return count < 9_500
+                    }
+                    proxy.fault = .stall
+                    let stores = try await client.pipeline(readers.map { $0.storing() })
+                    try await client.send(RedisCommand("UNLINK", readers.map { Key("unstale:fence:\($0.key)").bytes }))
+                    proxy.fault = .none
+                    #expect(try await delivery.value.isEmpty)
+                    let stored = stores.count { $0 == .integer(1) }
+                    #expect((1..<readers.count).contains(stored), "a pass under way")
+                    let left = try await readers.asyncMap { try await client.ttl($0.key.description) }
+                    #expect(left.count { $0 > 30_000 } == 0)
+                }
+            }
+        }
+    }
+
     private typealias Deliver = @Sendable ([String]) async throws -> [FailedAction]
 
     private static func with(_ body: (@escaping Deliver, Client) async throws -> Void) async throws {
@@ -163,13 +203,15 @@ import Testing
     }
 
     /// Lends what delivers the inserts of rows with these ids; none: any row may have changed.
+    ///
+    /// - Parameter url: Where the server is for it; nil: where it is.
     private static func with(
-        _ server: RedisServer, rules text: String = rules, options: SweepOptions = SweepOptions(share: 1),
-        _ body: (@escaping Deliver, Client) async throws -> Void
+        _ server: RedisServer, at url: RedisURL? = nil, rules text: String = rules,
+        options: SweepOptions = SweepOptions(share: 1), _ body: (@escaping Deliver, Client) async throws -> Void
     ) async throws {
         let rules = try RuleSet.parse(text).rules
         let planner = Planner(rules: rules, manifests: [1: Manifest(table: rules[0].table.value, rules: rules)])
-        try await withSweeper(server.url(), options: options) { sweeper, target in
+        try await withSweeper(url ?? server.url(), options: options) { sweeper, target in
             let rewarmer = Rewarmer(
                 target, rules: rules, tally: DeliveryTally(target: "default"),
                 postgres: PostgresSettings(connection: "", applicationName: "test"), sessionSettings: "", logger: .quiet

@@ -233,6 +233,37 @@ import Testing
         }
     }
 
+    /// What a lookup leads to when it is tried again is deleted once more a minute later. Until then others are tried,
+    /// and it is not.
+    @Test func repeatsHoldUpNoOtherLetter() async throws {
+        let schema = """
+            CREATE TABLE orders (id int PRIMARY KEY, number text);
+            CREATE TABLE lines (id int PRIMARY KEY, order_id int);
+            INSERT INTO orders SELECT n, 'number ' || n FROM generate_series(1, 3) AS n;
+            INSERT INTO lines SELECT n, n FROM generate_series(1, 3) AS n
+            """
+        let rules = Self.lineRules(#""order:{number}""#) + "\n    repeat_after: [60s]"
+        try await Site.with(rules: rules, schema: schema) { site, _ in
+            try await site.withWorker(["--attempts", "1"]) { _ in
+                let application = try await site.connect()
+                let cache = try await site.cache()
+                try await application.sql("UPDATE lines SET id = id + 100")
+                try await eventually("three dead letters") {
+                    try await application.value("SELECT count(dead_at) FROM unstale.dead_letters") == "3"
+                }
+                try await application.sql("UPDATE orders SET number = id::text")
+                try await cache.set("order:1", "order:2", "order:3")
+                #expect(try await site.unstale(["dead-letters", "redrive", "1", "2"]) == "redriven: 2\n")
+                try await eventually(within: .seconds(20), "two are gone") { try await cache.entries().count == 1 }
+                let last = try #require(try await cache.entries().keys.first)
+                try await cache.set("order:1", "order:2", "order:3")
+                #expect(try await site.unstale(["dead-letters", "redrive", "3"]) == "redriven: 1\n")
+                try await site.wait(for: last.description, toBe: nil)
+                #expect(try await cache.entries().count == 2)
+            }
+        }
+    }
+
     /// Rules for orders whose lines change, with these keys behind a lookup that fails for a number in words.
     private static func lineRules(_ keys: String) -> String {
         """

@@ -1,3 +1,4 @@
+import Capture
 import Delivery
 import Logging
 import Postgres
@@ -144,6 +145,58 @@ import Testing
         }
     }
 
+    /// A Redis may come back without what it was told in the last window before it went away. It needs a resync where
+    /// that can't be kept; but not if it is away for a moment, and not while it can be reached.
+    @Test(arguments: [(1.3, true, "0 b"), (1.2, true, "1 -"), (1.3, false, "0 -")])
+    func awayWithWhatItWasTold(windows: Double, isAway: Bool, outcome: String) async throws {
+        try await Site.withUsers(install: OldOutbox.install) { site, _ in
+            let outbox = try await OldOutbox(site, changes: 1)
+            try await outbox.age(windows)
+            let history = ServedHistory(beginningAt: outbox.cursors[0])
+            try await outbox.store(
+                "b", outbox.cursors[1], WorkerState(pausedReason: isAway ? "away" : nil, history: history))
+            #expect(try await outbox.tidy() == outcome)
+        }
+    }
+
+    /// The cursor of a target that is away goes on while nothing is asked of it. Of several such the one that may come
+    /// back with least is declared, and what another needs then is kept until that is declared as well.
+    @Test func awayAndAskedNothing() async throws {
+        try await Site.withUsers(install: OldOutbox.install) { site, _ in
+            let outbox = try await OldOutbox(site, changes: 2)
+            try await outbox.age(1.3)
+            let (first, second) = (outbox.cursors[0], outbox.cursors[1])
+            try await outbox.store("a", outbox.cursors[2], WorkerState())
+            // Ageing them was a transaction too, so its cursor is ahead of the other's.
+            try await outbox.store(
+                "b", outbox.here(), WorkerState(pausedReason: "away", history: ServedHistory(beginningAt: first)))
+            try await outbox.store(
+                "gone", outbox.cursors[2], WorkerState(history: ServedHistory(beginningAt: second)))
+            #expect(try await outbox.tidy() == "2 b")
+            #expect(try await outbox.tidy() == "0 b gone")
+        }
+    }
+
+    /// As long as there is room, what a target had been told when it was taken out of the settings is kept.
+    @Test func takenOut() async throws {
+        try await Site.withUsers(install: OldOutbox.install) { site, _ in
+            let outbox = try await OldOutbox(site, changes: 1, limit: 1 << 30)
+            try await outbox.age(1.3)
+            var history = ServedHistory(beginningAt: outbox.cursors[0])
+            func time(_ eighths: Double) -> ServerTime {
+                ServerTime(microseconds: Int64(eighths / 8 * (OldOutbox.window / .microseconds(1))))
+            }
+            for eighth in 1...8 {
+                history.note(outbox.cursors[1], at: time(Double(eighth)), window: OldOutbox.window)
+            }
+            try await outbox.store("gone", outbox.cursors[1], WorkerState(history: history))
+            for now in [9.5, 16, 80] { #expect(try await outbox.tidy(at: time(now)) == "1 -", "\(now)") }
+            // For one that is in them time goes on: that is more than a window ago.
+            try await outbox.rename("gone", "b")
+            #expect(try await outbox.tidy(at: time(9.5)) == "0 -")
+        }
+    }
+
     /// An operator's order is for one target.
     @Test func hold() async throws {
         try await Site.withTwoTargets { site, targets in
@@ -178,5 +231,70 @@ import Testing
                 #expect(worker.status.rules.count == 2)
             }
         }
+    }
+}
+
+/// Records in the slot that is emptied next, and a worker of the targets `a` and `b` that does nothing but keep house.
+private struct OldOutbox: Sendable {
+    /// No slot ends while a test runs.
+    static let install = ["--replay-window", "90d"]
+    static let window = Duration.seconds(90 * 86_400)
+
+    /// Before the first record, and behind each.
+    let cursors: [Snapshot]
+    private let connection: PostgresConnection
+    private let housekeeping: Housekeeping
+
+    init(_ site: Site, changes: Int, limit: Int = 1) async throws {
+        let connection = try await site.connect()
+        let outbox = Outbox(connection: connection)
+        var cursors = [try await outbox.here()]
+        for user in 1...changes {
+            try await site.change(user...user)
+            cursors.append(try await outbox.here())
+        }
+        let url = try RedisURL(site.redis)
+        var settings = WorkerSettings(postgres: PostgresSettings(connection: site.database))
+        settings.outboxLimit = limit
+        let worker = try Worker(
+            rules: RuleSet.load([site.rules]).rules, settings: settings,
+            targets: ["a", "b"].map { TargetSettings(name: $0, url: url) },
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        self.cursors = cursors
+        self.connection = connection
+        housekeeping = Housekeeping(worker: worker, leadership: Leadership(connection: connection, wake: .notify))
+    }
+
+    func here() async throws -> Snapshot { try await Outbox(connection: connection).here() }
+
+    /// From now on all records are so many windows old.
+    func age(_ windows: Double) async throws {
+        try await connection.sql(
+            """
+            UPDATE unstale.outbox SET at = now() - make_interval(secs => \(windows * (Self.window / .seconds(1)))),
+                slot = (SELECT (date_part('epoch', clock_timestamp())::bigint / slot_seconds + 1) % 5
+                    FROM unstale.installation)
+            """)
+    }
+
+    /// Stores how far a target is.
+    func store(_ name: String, _ cursor: Snapshot, _ state: WorkerState) async throws {
+        _ = try await connection.query(
+            "INSERT INTO unstale.targets (name, cursor, cluster, state) VALUES ($1, $2::pg_snapshot, 'c', $3::jsonb)",
+            [.text(name), .text(cursor.description), .text(state.json)], doing: "testing")
+    }
+
+    func rename(_ name: String, _ new: String) async throws {
+        try await connection.sql("UPDATE unstale.targets SET name = '\(new)' WHERE name = '\(name)'")
+    }
+
+    /// Keeps house once; gives how many records are left, and which targets need a resync.
+    func tidy(at now: ServerTime = ServerTime(microseconds: 0)) async throws -> String? {
+        try await housekeeping.tidy(connection, at: now, window: Self.window)
+        return try await connection.value(
+            """
+            SELECT (SELECT count(*) FROM unstale.outbox) || ' ' || coalesce(string_agg(name, ' ' ORDER BY name), '-')
+            FROM unstale.targets WHERE resync = 'needed'
+            """)
     }
 }

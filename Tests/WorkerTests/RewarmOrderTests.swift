@@ -2,6 +2,7 @@ import Postgres
 import Rules
 import TestSupport
 import Testing
+import Worker
 
 /// Loaders that are given what the entry's key doesn't say: an older change never has its value stored over a newer one's.
 @Suite struct RewarmOrderTests {
@@ -11,6 +12,8 @@ import Testing
         CREATE TABLE teams (id int PRIMARY KEY, name text, divisor int);
         INSERT INTO teams VALUES (4, 'four', 1), (5, 'five', 0), (6, 'six', 1)
         """
+
+    private static let sql = "sql: \"select t.name from teams t where t.id = :team\""
 
     private static func rules(_ loader: String) -> String {
         """
@@ -40,6 +43,92 @@ import Testing
                 try await site.wait(for: "member:1:team", toBe: nil)
                 try await site.waitUntilServed()
                 #expect(try await site.unstale(["dead-letters", "list"]) == "no dead letters\n")
+                #expect(try await !site.cache().has("member:1:team"))
+            }
+        }
+    }
+
+    /// What a lookup leads to when it is tried again is told by an older change too.
+    @Test func redriveOfALookup() async throws {
+        let rules = """
+            version: 1
+            rules:
+              - name: line
+                table: lines
+                lookup: select o.number::int as number from orders o where o.id = :order_id
+                rewarm: [{key: "order:{number}", sql: "select :new.status", ttl: 1h}]
+            """
+        let schema = """
+            CREATE TABLE orders (id int PRIMARY KEY, number text);
+            CREATE TABLE lines (id int PRIMARY KEY, order_id int, status text);
+            INSERT INTO orders VALUES (1, 'thirteen');
+            INSERT INTO lines VALUES (1, 1, 'open')
+            """
+        try await Site.with(rules: rules, schema: schema) { site, _ in
+            try await site.withWorker(["--attempts", "1"]) { worker in
+                let application = try await site.connect()
+                try await application.sql("UPDATE lines SET status = 'paid'")
+                try await worker.wait(for: "An action failed")
+                try await application.sql("UPDATE orders SET number = '13'; UPDATE lines SET status = 'sent'")
+                try await site.wait(for: "order:13", toBe: "sent")
+                #expect(try await site.unstale(["dead-letters", "redrive", "--all"]) == "redriven: 1\n")
+                try await site.wait(for: "order:13", toBe: nil)
+                try await site.waitUntilServed()
+                #expect(try await !site.cache().has("order:13"))
+            }
+        }
+    }
+
+    /// Records come by their transactions' numbers: of a window that takes several pages, the last one may tell of the
+    /// first commit.
+    @Test func aWindowOfSeveralPages() async throws {
+        try await Site.with(rules: Self.rules(Self.sql), schema: Self.schema) { site, _ in
+            try await site.withWorkerInside { _ in try await site.waitUntilServed() }
+            let (first, application) = (try await site.connect(), try await site.connect())
+            try await first.sql("BEGIN; SELECT pg_current_xact_id()")
+            try await application.sql("UPDATE members SET team = 5 WHERE id = 1")
+            try await first.sql("UPDATE members SET team = 6 WHERE id = 1; COMMIT")
+            try await site.cache().set("member:1:team", "seen:1:5")
+            // Each record is a page, and is done with before the next is read.
+            try await site.withWorkerInside(change: { ($0.batchSize, $0.inFlightLimit) = (1, 1) }) { _ in
+                try await site.wait(for: "seen:1:5", toBe: nil)
+                try await site.waitUntilServed()
+                #expect(try await !site.cache().has("member:1:team"))
+                // What comes in the order of commits is loaded.
+                try await application.sql("UPDATE members SET team = 4 WHERE id = 1")
+                try await site.wait(for: "member:1:team", toBe: "four")
+            }
+        }
+    }
+
+    enum Occasion: CaseIterable { case newRules, anotherRedis, order }
+
+    /// What is served once more may be an older change alone: the newer one's record is not there any more.
+    @Test(arguments: Occasion.allCases) func aReplay(on occasion: Occasion) async throws {
+        let rules = Self.rules(Self.sql)
+        try await Site.with(rules: rules, schema: Self.schema) { site, redis in
+            try await site.withWorkerInside { worker in
+                let application = try await site.connect()
+                for (team, name) in [(5, "five"), (6, "six")] {
+                    try await application.sql("UPDATE members SET team = \(team) WHERE id = 1")
+                    try await site.wait(for: "member:1:team", toBe: name)
+                }
+                try await application.sql("DELETE FROM unstale.outbox WHERE id = (SELECT max(id) FROM unstale.outbox)")
+                switch occasion {
+                case .newRules:
+                    let other = "\n  - {name: other, table: members, delete: {keys: [\"other:{id}\"]}}"
+                    worker.reload(try RuleSet.parse(rules + other).rules)
+                case .anotherRedis:
+                    #expect(worker.hold(true))
+                    try await redis.kill9()
+                    try await redis.start()
+                    try await site.cache().set([Key("member:1:team"): "six"])
+                    #expect(worker.hold(false))
+                case .order:
+                    #expect(try await site.unstale(["replay", "--since", "10m"]) == "replayed: 1 record\n")
+                }
+                try await site.wait(for: "member:1:team", toBe: nil)
+                try await site.waitUntilServed()
                 #expect(try await !site.cache().has("member:1:team"))
             }
         }

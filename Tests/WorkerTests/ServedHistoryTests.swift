@@ -41,7 +41,7 @@ import Testing
     @Test func whoBeginsAnewNeedsNothingFromBefore() throws {
         var history = ServedHistory(beginningAt: try cursor(7))
         #expect(history.cursor(aWindowBefore: time(0), window: Self.window) == (try cursor(7)))
-        history.note(try cursor(8), at: time(1), window: Self.window)
+        for second in 1...900 { history.note(try cursor(8), at: time(Double(second)), window: Self.window) }
         #expect(history.cursor(aWindowBefore: time(900), window: Self.window) == (try cursor(7)))
         #expect(history.cursor(aWindowBefore: time(901), window: Self.window) == (try cursor(8)))
     }
@@ -73,8 +73,20 @@ import Testing
             #expect(stores < 300, "a history that is another one is stored")
             state.served(try cursor(13), at: time(9_001), isReached: true)
             #expect(passed(at: 9_001) == before)
+            for now in 9_002...9_901 { state.served(try cursor(13), at: time(Double(now)), isReached: true) }
             #expect(passed(at: 9_901) == (try cursor(12)))
         }
+    }
+
+    /// Of one that is not in the settings for a while nobody takes note, but others are served and ask for it.
+    @Test func timeStandsStillWhileNobodyLooks() throws {
+        var history = ServedHistory()
+        for number in 3...12 { history.note(try cursor(number), at: time(Double(number) * 150), window: Self.window) }
+        for now in [1_800.0, 2_026, 2_700, 1e6] {
+            #expect(history.cursor(aWindowBefore: time(now), window: Self.window) == (try cursor(6)), "\(now)")
+        }
+        history.note(try cursor(13), at: time(1e6), window: Self.window)
+        #expect(history.cursor(aWindowBefore: time(1e6), window: Self.window) == (try cursor(6)))
     }
 
     /// One that is away for a moment again and again comes back with what it had a window ago, at most.

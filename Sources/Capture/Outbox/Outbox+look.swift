@@ -46,12 +46,12 @@ extension Outbox {
     }
 
     /// Whether records are kept for this cursor alone: the first that it has not passed is older than the replay
-    /// window, for which all are kept.
-    public func isHeldUp(by cursor: Snapshot) async throws(PostgresError) -> Bool {
+    /// window, for which all are kept, by more than `margin`.
+    public func isHeldUp(by cursor: Snapshot, margin: Duration = .zero) async throws(PostgresError) -> Bool {
         let rows = try await connection.query(
             """
             SELECT coalesce(min(first.at) < now() - make_interval(secs =>
-                (SELECT slot_seconds * \(CaptureSettings.slots - 2) FROM unstale.installation)), false)
+                (SELECT slot_seconds * \(CaptureSettings.slots - 2) FROM unstale.installation) + $2::float8), false)
             FROM (
                 (SELECT at FROM unstale.outbox
                     WHERE xid >= pg_snapshot_xmax($1::pg_snapshot) AND xid < pg_snapshot_xmax(pg_current_snapshot())
@@ -59,7 +59,8 @@ extension Outbox {
                 UNION ALL
                 SELECT at FROM unstale.outbox WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)))
             ) AS first
-            """, [.text(cursor.description)], doing: "looking for what holds up the outbox")
+            """, [.text(cursor.description), .text("\(margin / .seconds(1))")],
+            doing: "looking for what holds up the outbox")
         return rows.first?.bool(0) ?? false
     }
 }

@@ -1,7 +1,7 @@
 import Redis
 import Rules
 
-/// What is to be done with the keys that a pass over all keys finds. A value without I/O.
+/// What is to be done with the keys that passes over all keys find. A value without I/O.
 struct PatternVisit: Sendable {
     private struct Action {
         let planned: PlannedPatternAction
@@ -11,8 +11,9 @@ struct PatternVisit: Sendable {
         let prefix: [UInt8]?
     }
 
-    /// What the pass looks for.
-    let patterns: [Pattern]
+    /// What the passes look for, one after the other. Fences come first, where there may be any, for the same reason as
+    /// in ``Sweeper``: when the second pass begins, a reader that loaded before the change has stored, or never will.
+    let passes: [[Pattern]]
     private let actions: [Action]
     private let companions: CompanionName
 
@@ -27,15 +28,16 @@ struct PatternVisit: Sendable {
                 }
             return Action(planned: planned, glob: Glob(planned.pattern), prefix: prefix)
         }
-        let ours = actions.flatMap { action in
-            guard let prefix = action.prefix else { return [[UInt8]]() }
-            let pattern = action.planned.pattern.bytes
-            let braced = prefix + [UInt8(ascii: "{")] + pattern + [UInt8(ascii: "}")]
-            return [prefix + pattern] + (companions.sharesSlot ? [braced] : [])
+        func ours(_ prefix: [UInt8]) -> [Pattern] {
+            actions.filter { $0.prefix == prefix }.flatMap { action -> [[UInt8]] in
+                let pattern = action.planned.pattern.bytes
+                let braced = prefix + [UInt8(ascii: "{")] + pattern + [UInt8(ascii: "}")]
+                return [prefix + pattern] + (companions.sharesSlot ? [braced] : [])
+            }.map { Pattern(bytes: $0) }
         }
+        passes = [ours(Fence.prefix), planned.map(\.pattern) + ours(TagScript.takenPrefix)].filter { !$0.isEmpty }
         self.actions = actions
         self.companions = companions
-        patterns = planned.map(\.pattern) + ours.map { Pattern(bytes: $0) }
     }
 
     /// What is to be done with these keys.

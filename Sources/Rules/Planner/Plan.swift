@@ -12,12 +12,17 @@ public struct Plan: Sendable {
     /// How many changes each rule was asked about, by its number; rules behind the end: none.
     public private(set) var changes: [Int] = []
     private var seenLookups: Set<LookupCall> = []
+    /// What ``Planner/isLate`` says of the changes that are added.
+    let isLate: Bool
 
-    /// A plan that asks for nothing.
-    public init() {}
+    /// A plan that asks for nothing, for changes of which ``Planner/isLate`` says this.
+    public init(isLate: Bool = false) { self.isLate = isLate }
 
     /// A plan with room for the keys of so many changes.
-    init(changes count: Int) { work.reserve(count) }
+    init(changes count: Int, isLate: Bool) {
+        self.init(isLate: isLate)
+        work.reserve(count)
+    }
 
     /// Keys to delete now, in the order in which the changes asked for them.
     public var keys: [PlannedKey] { work.keys }

@@ -6,6 +6,9 @@ public struct Planner: Sendable {
     /// number) doesn't know them. Changes that only they care about are not recorded; of those that are, they
     /// are told more than they asked for.
     public let uncaptured: [String]
+    /// Whether newer changes may have been served than those that are planned. An older one may have its loader read
+    /// something else than what is stored by now, so where the key doesn't say what that is, the entry is deleted.
+    public var isLate = false
     private let programs: [Int32: CaptureProgram]
     private let fenced: FencedKeys
 
@@ -30,7 +33,7 @@ public struct Planner: Sendable {
     ///
     /// - Parameter only: The only rule that counts, an index of `rules`; nil: all.
     public func plan(_ changes: [Change], only: Int? = nil) -> Plan {
-        var plan = Plan(changes: changes.count)
+        var plan = Plan(changes: changes.count, isLate: isLate)
         for change in changes {
             if let program = programs[change.capture] {
                 program.apply(to: change, only: only, plan: &plan)
@@ -97,7 +100,7 @@ public struct Planner: Sendable {
         _ call: LookupCall, columns: [String], rows: some Sequence<[[UInt8]?]>
     ) throws(MissingLookupColumn) -> Plan {
         let fills = try fills(ofRule: call.rule, columns: columns)
-        var plan = Plan()
+        var plan = Plan(isLate: isLate)
         for row in rows { fills.add(row, of: call, to: &plan) }
         return plan
     }

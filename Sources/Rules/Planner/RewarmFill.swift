@@ -96,13 +96,13 @@ extension Plan {
     /// Adds what an entry's loader was filled to.
     mutating func insert(_ outcome: RewarmFill.Outcome, rule: Int, delays: [Duration], telling: Telling) {
         switch outcome {
-        case .load(let call):
+        case .load(let call) where call.isKeyed || !isLate:
             insert(call, repeatAfter: delays)
             if telling == .items { tell(rule, repeatAfter: delays) { $0.insert(.key(call.key)) } }
-        case .delete(let key):
-            insert(key, for: .delete, rule: rule, isFenced: true, delays: delays, telling: telling)
+        case .load, .delete:
+            insert(outcome.key, for: .delete, rule: rule, isFenced: true, delays: delays, telling: telling)
             // What another change has the loader read is not known to be newer.
-            dispute(PlannedKey(key: key, rule: rule))
+            dispute(PlannedKey(key: outcome.key, rule: rule))
         }
     }
 }

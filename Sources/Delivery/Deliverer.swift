@@ -20,17 +20,18 @@ public struct Deliverer: Sendable {
 
     /// Returns once everything in the plan has been acknowledged, repeats included, with what failed on its own
     /// account. Trouble of the target is waited for. `onDeleted` is called when the keys are gone for the first
-    /// time and only loads, sweeps, tags and repeats are left, `onServed` when only repeats are.
+    /// time and only loads, sweeps, tags and repeats are left, `onServed` when only repeats are; both with the plan and
+    /// what its lookups have found.
     public func deliver(
-        _ plan: Plan, planner: Planner, onDeleted: @Sendable () -> Void = {},
-        onServed: @Sendable ([FailedAction]) -> Void = { _ in }
+        _ plan: Plan, planner: Planner, onDeleted: @Sendable (Plan) -> Void = { _ in },
+        onServed: @Sendable (Plan, [FailedAction]) -> Void = { _, _ in }
     ) async throws -> [FailedAction] {
         guard !plan.lookups.isEmpty || plan.work.count > plan.keys.count || !plan.repeats.isEmpty else {
             // Nearly all plans.
             var failures = try await delete(plan.work, planner)
-            onDeleted()
+            onDeleted(plan)
             failures += try await publish(plan.work, planner)
-            onServed(failures)
+            onServed(plan, failures)
             return failures
         }
         let start = ContinuousClock.now
@@ -41,14 +42,14 @@ public struct Deliverer: Sendable {
         failures += try await act(found.plan.work, planner)
         failures += try await direct
         let jobs = [try await accepted, try await rewarmer.accept(found.plan.rewarms, since: start)]
-        onDeleted()
         var whole = plan
         whole.merge(found.plan)
+        onDeleted(whole)
         failures += try await sweep(whole.work, planner)
         for job in jobs { failures += try await job.failures() }
         // Whoever hears of it may read at once, so all has to be gone or fresh.
         failures += try await publish(whole.work, planner)
-        onServed(failures)
+        onServed(whole, failures)
         // What can't be done once can't be done twice, as a rule.
         let known = Set(failures)
         failures += try await repeating(whole.repeats, planner).filter { !known.contains($0) }

@@ -24,6 +24,8 @@ extension Serving {
                 try await self.deliver(batch, ticket, age, isLate: isLate)
             } catch is CancellationError {
                 // Stopped half-way: the cursor stays before it.
+            } catch {
+                self.failedDelivery.resolve(.failure(error))
             }
         }
     }
@@ -100,19 +102,12 @@ extension Serving {
         _ plan: Plan, _ planner: Planner, _ ticket: InFlightWindow.Ticket,
         whenServed: @escaping @Sendable ([FailedAction]) -> Void
     ) async throws {
-        // What waits to be repeated is in memory and nothing else, so a tenth of it counts: others aren't held up by it.
-        let repeats = (plan.repeats.values.reduce(0) { $0 + $1.count } + 9) / 10
-        // How many entries wait for their loads is bounded elsewhere, so a batch that has some, or whose lookups may
-        // bring some, weighs little; but how many batches wait for the same entry is bounded here.
-        let loads = plan.rewarms.isEmpty && plan.lookups.isEmpty ? 0 : 10
-        let slow = plan.patterns.count + plan.patternActions.count + plan.actions.count
-        let left = slow + repeats + loads + plan.work.newsCount
-        window.weigh(ticket, plan.keys.count + plan.lookups.count + plan.rewarms.count + left)
+        window.weigh(ticket, plan.keys.count + plan.lookups.count + plan.rewarms.count + plan.weightOfTheRest)
         served.board.delivers()
         let failures = try await parts.deliverer.deliver(
-            plan, planner: planner, onDeleted: { self.window.weigh(ticket, left) },
-            onServed: { failures in
-                self.window.weigh(ticket, repeats)
+            plan, planner: planner, onDeleted: { self.window.weigh(ticket, $0.weightOfTheRest) },
+            onServed: { plan, failures in
+                self.window.weigh(ticket, plan.weightOfRepeats)
                 whenServed(failures)
             })
         // What failed on its own account is in Postgres before the batch counts as done.
@@ -140,4 +135,17 @@ extension Serving {
                 "rule": "\(failure.rule)", "action": "\(failure.action)", "reason": "\(failure.reason)",
             ])
     }
+}
+
+extension Plan {
+    /// What it weighs in the window when its keys are gone.
+    fileprivate var weightOfTheRest: Int {
+        // How many entries wait for their loads is bounded elsewhere, so a batch that has some, or whose lookups may
+        // bring some, weighs little; but how many batches wait for the same entry is bounded here.
+        let loads = rewarms.isEmpty && lookups.isEmpty ? 0 : 10
+        return patterns.count + patternActions.count + actions.count + work.newsCount + loads + weightOfRepeats
+    }
+
+    /// What waits to be repeated is in memory and nothing else, so a tenth of it counts: others aren't held up by it.
+    fileprivate var weightOfRepeats: Int { (repeats.values.reduce(0) { $0 + $1.count } + 9) / 10 }
 }

@@ -1,5 +1,6 @@
 import Delivery
 import Logging
+import Rules
 
 /// Actions that failed on their own account are tried again.
 extension Serving {
@@ -36,7 +37,7 @@ extension Serving {
                 let (turn, end) = AsyncStream.makeStream(of: Void.self)
                 group.addTask {
                     defer { end.finish() }
-                    try await self.retry(letter) { end.finish() }
+                    try await self.retry(letter) { _ in end.finish() }
                 }
                 for await _ in turn {}
             }
@@ -44,7 +45,7 @@ extension Serving {
     }
 
     /// One attempt, one outcome.
-    private func retry(_ letter: DeadLetters.Letter, onDeleted: @Sendable () -> Void = {}) async throws {
+    private func retry(_ letter: DeadLetters.Letter, onDeleted: @Sendable (Plan) -> Void = { _ in }) async throws {
         defer { lettersUnderWay.withLock { _ = $0.remove(letter.id) } }
         let planner = planner(isLate: true)
         var reason: String?

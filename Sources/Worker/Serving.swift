@@ -2,6 +2,7 @@ import Capture
 import Delivery
 import Logging
 import Postgres
+import Redis
 import Rules
 import ServiceLifecycle
 import Synchronization
@@ -48,6 +49,8 @@ final class Serving: Sendable {
     let examinationIsDue = Mutex(true)
     /// There are records that were not even read.
     let isBehind = Mutex(false)
+    /// What ends the session: a delivery found that Postgres has failed. Nobody waits for deliveries otherwise.
+    let failedDelivery = OneShot<Void, any Error>(cancellation: CancellationError())
     /// The numbers of parked actions that are being tried again.
     let lettersUnderWay = Mutex(Set<Int>())
 
@@ -67,7 +70,7 @@ final class Serving: Sendable {
     var logger: Logger { served.logger }
 
     /// Starts a delivery that goes on while the reader reads.
-    typealias Begin = (@escaping @Sendable () async throws -> Void) -> Void
+    typealias Begin = (@escaping @Sendable () async -> Void) -> Void
 
     /// Returns after a graceful shutdown, or when there are newer rules, when what was in flight is done or the grace
     /// period is over.
@@ -76,6 +79,7 @@ final class Serving: Sendable {
             group.addTask { try await self.keepUp() }
             group.addTask { try await self.retryParked() }
             group.addTask { try await self.serveChanges() }
+            group.addTask { try await self.failedDelivery.value() }
             group.addTask {
                 try await gracefulShutdown()
                 try await self.stop(within: self.settings.gracePeriod)
@@ -106,7 +110,7 @@ final class Serving: Sendable {
             try await withTaskExecutorPreference(parts.readerExecutor) {
                 // Its thread waits for the doorbell, so deliveries run on another.
                 try await self.read { work in
-                    deliveries.addTask(executorPreference: self.served.target.executor) { try await work() }
+                    deliveries.addTask(executorPreference: self.served.target.executor) { await work() }
                 }
             }
             await window.waitUntilEmpty()

@@ -37,6 +37,34 @@ import Testing
         }
     }
 
+    /// What a lookup has found waits in memory for its repeat, and nobody knew of it when the change was planned.
+    @Test func whatLookupsFindCounts() async throws {
+        let rules = """
+            version: 1
+            rules:
+              - name: found
+                table: users
+                lookup: select :id as id, n from generate_series(1, 5000) as n
+                delete: {keys: ["found:{id}:{n}"]}
+                repeat_after: [1m]
+            """
+        try await Site.with(rules: rules, schema: Users.schema) { site, _ in
+            try await site.withWorkerInside(change: { $0.inFlightLimit = 1_000 }) { worker in
+                try await site.cache().set("found:1:5000", "found:2:5000", "found:3:5000")
+                for user in 1...2 {
+                    try await site.change(user...user)
+                    try await site.wait(for: "found:\(user):5000", toBe: nil)
+                }
+                try await site.change(3...3)
+                let change = ContinuousClock.now
+                try await eventually("reading waits") {
+                    let isCached = try await site.cache().has("found:3:5000")
+                    return isCached && worker.status.targets[0].backlog > 0 && .now - change > .seconds(2)
+                }
+            }
+        }
+    }
+
     /// Nor does it grow while Redis is away: what is in flight is bounded.
     @Test func memoryWhileRedisIsAway() async throws {
         try await Site.withProxiedUsers { site, proxy in

@@ -126,4 +126,37 @@ import Testing
         let target = try await site.status().targets.first
         #expect(target?.retrying == 0 && target?.deadLetters == 0)
     }
+
+    /// Whichever of the worker's connections to Postgres ends, all that waits is served by the next session.
+    @Test func eachConnectionMayEnd() async throws {
+        let rules =
+            Users.rules + """
+
+                  - name: found
+                    table: users
+                    lookup: select id as found from users where id = :id
+                    delete: {keys: ["found:{found}"]}
+                """
+        try await Site.with(rules: rules, schema: Users.schema) { site, _ in
+            let application = try await site.connect()
+            let own = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'unstale'"
+            try await site.withWorker { _ in
+                try await site.change(200...200)
+                try await site.waitUntilServed()
+                let count = try #require(try await Int(application.value("SELECT count(*) \(own)") ?? ""))
+                #expect(count >= 4)
+                for number in 0..<count {
+                    try await eventually("all connections") {
+                        try await application.value("SELECT count(*) \(own)") == "\(count)"
+                    }
+                    let key = "\(number + 1)"
+                    try await site.cache().set("user:\(key)", "found:\(key)")
+                    let pids = try await application.sql("SELECT pid \(own) ORDER BY backend_start")
+                    try await application.sql("SELECT pg_terminate_backend(\(pids.compactMap { $0.int(0) }[number]))")
+                    try await site.change(number + 1...number + 1)
+                    for name in ["user", "found"] { try await site.wait(for: "\(name):\(key)", toBe: nil) }
+                }
+            }
+        }
+    }
 }

@@ -165,8 +165,7 @@ public actor PostgresConnection {
         let start = ContinuousClock.now
         try flush(until: deadline, doing: doing)
         let rows = try results(until: deadline, doing: doing)
-        // What may take days waits for somebody else's lock.
-        if timeout < .seconds(3_600) { Self.roundTrips.record(duration: .now - start) }
+        Self.roundTrips.record(duration: .now - start)
         return rows
     }
 

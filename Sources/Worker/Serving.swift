@@ -124,8 +124,8 @@ final class Serving: Sendable {
         // Everything that was committed before had been read, or is old and read once more.
         var floor = start.isReplay ? served.freshness.now : nil
         // Records come by their transactions' numbers. So what is read once more, or in several pages, may come behind
-        // what was committed after it.
-        var isLate = start.isReplay
+        // what was committed after it; and the last session may have ended between two pages.
+        var isLate = true
         if start.isReplay { served.board.replays() }
         while !window.isClosed {
             // Who waits for room is not told of it otherwise.

@@ -74,13 +74,13 @@ struct Session: Sendable {
         }
         // The leader also listens and reads, so that nothing is between the ring and the read; but where it leads
         // by an open transaction, another reads.
-        let reader = wake == .notify ? leader : try await connect()
+        let cluster = try await Cluster.read(leader)
+        let reader = wake == .notify ? leader : try await connect(cluster)
         try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
-        var lead = Lead(
-            leadership: leadership, reader: reader, wake: wake, cluster: try await Cluster.read(leader))
+        var lead = Lead(leadership: leadership, reader: reader, wake: wake, cluster: cluster)
         guard worker.targets.count > 1 else { return lead }
         lead.watch = Watch(
-            outbox: outbox(on: reader, wake), doorbell: try await doorbell(reader, wake),
+            outbox: outbox(on: reader, wake), doorbell: try await doorbell(reader, wake, cluster),
             chimes: Dictionary(worker.targets.map { ($0.name, Chime()) }) { $1 }, executor: reader.taskExecutor)
         return lead
     }
@@ -89,13 +89,26 @@ struct Session: Sendable {
         try await PostgresConnection.connectToPrimary(settings.postgres)
     }
 
+    /// A connection to where the lead was taken: to another server the cursor of this one means nothing.
+    private func connect(_ cluster: Cluster) async throws(PostgresError) -> PostgresConnection {
+        let connection = try await connect()
+        guard try await Cluster.read(connection) == cluster else {
+            throw PostgresError(
+                code: .disconnected, message: "new connections lead to another server than those before",
+                doing: "connecting")
+        }
+        return connection
+    }
+
     private func outbox(on reader: PostgresConnection, _ wake: Wake) -> Outbox {
         Outbox(connection: reader, pageSize: settings.batchSize, prepares: wake == .notify)
     }
 
-    private func doorbell(_ listener: PostgresConnection, _ wake: Wake) async throws(PostgresError) -> Doorbell {
+    private func doorbell(
+        _ listener: PostgresConnection, _ wake: Wake, _ cluster: Cluster
+    ) async throws(PostgresError) -> Doorbell {
         let connections =
-            wake == .notify ? Doorbell.Connections(listener: listener, lock: try await connect()) : nil
+            wake == .notify ? Doorbell.Connections(listener: listener, lock: try await connect(cluster)) : nil
         let doorbell = Doorbell(connections, sweep: settings.sweep, pace: settings.pace)
         try await doorbell.open()
         return doorbell
@@ -105,9 +118,9 @@ struct Session: Sendable {
     private func reading(of target: ServedTarget, _ lead: Lead) async throws -> (reader: PostgresConnection, bell: Bell)
     {
         guard let chime = lead.watch?.chimes[target.name] else {
-            return (lead.reader, .doorbell(try await doorbell(lead.reader, lead.wake)))
+            return (lead.reader, .doorbell(try await doorbell(lead.reader, lead.wake, lead.cluster)))
         }
-        let reader = try await connect()
+        let reader = try await connect(lead.cluster)
         try await reader.script(Outbox.sessionSettings, doing: "setting up the reader")
         return (reader, .chime(chime))
     }
@@ -115,25 +128,19 @@ struct Session: Sendable {
     private func makeServing(_ target: ServedTarget, _ lead: Lead) async throws -> Serving {
         let generation = target.rules.current
         let (wake, rules) = (lead.wake, generation.rules)
-        let ledger = Ledger(connection: try await connect(), target: target.name)
+        let ledger = Ledger(connection: try await connect(lead.cluster), target: target.name)
         let capture = try await CaptureState.read(rules, listening: worker.listening, ledger.connection)
         // A standby may have waited for days.
         guard capture.wake == wake else { throw SessionIsOutdated() }
         generation.rewarmer.use(capture.loaders, prepared: wake == .notify)
         let (reader, bell) = try await reading(of: target, lead)
-        // A cursor of one means nothing to the other.
-        for connection in [ledger.connection, reader] where try await Cluster.read(connection) != lead.cluster {
-            throw PostgresError(
-                code: .disconnected, message: "new connections lead to another server than those before",
-                doing: "connecting")
-        }
         let isFirst = target.name == worker.targets.first?.name
         let parts = Serving.Parts(
             outbox: outbox(on: reader, wake), readerExecutor: reader.taskExecutor, bell: bell, ledger: ledger,
             deadLetters: DeadLetters(connection: ledger.connection, policy: target.settings.retry),
             deliverer: Deliverer(
                 target: target.target, sweeper: target.sweeper, rewarmer: generation.rewarmer,
-                lookups: try await lookups(rules, capture)),
+                lookups: try await lookups(rules, capture, lead.cluster)),
             housekeeping: isFirst ? Housekeeping(worker: worker, leadership: lead.leadership) : nil)
         let start = try await start(of: target, ledger, generation, capture, lead.cluster.description)
         target.freshness.set(try await ServerClock.read(ledger.connection))
@@ -151,9 +158,11 @@ struct Session: Sendable {
     }
 
     /// Without a table there is no statement for its rule's lookup, which is to fail then and not to be left out.
-    private func lookups(_ rules: [Rule], _ capture: CaptureState) async throws -> LookupRunner? {
+    private func lookups(
+        _ rules: [Rule], _ capture: CaptureState, _ cluster: Cluster
+    ) async throws -> LookupRunner? {
         guard rules.contains(where: { $0.lookup != nil }) else { return nil }
-        let connection = try await connect()
+        let connection = try await connect(cluster)
         let settings = TextSetting.pinAll + ";" + LookupRunner.settings
         let hasSession = capture.wake == .notify
         if hasSession { try await connection.script(settings, doing: "setting up lookups") }

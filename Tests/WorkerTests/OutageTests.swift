@@ -146,13 +146,16 @@ import Testing
                 let count = try #require(try await Int(application.value("SELECT count(*) \(own)") ?? ""))
                 #expect(count >= 4)
                 for number in 0..<count {
+                    var pids: [Int] = []
                     try await eventually("all connections") {
-                        try await application.value("SELECT count(*) \(own)") == "\(count)"
+                        pids = try await application.sql("SELECT pid \(own) ORDER BY backend_start").compactMap {
+                            $0.int(0)
+                        }
+                        return pids.count == count
                     }
                     let key = "\(number + 1)"
                     try await site.cache().set("user:\(key)", "found:\(key)")
-                    let pids = try await application.sql("SELECT pid \(own) ORDER BY backend_start")
-                    try await application.sql("SELECT pg_terminate_backend(\(pids.compactMap { $0.int(0) }[number]))")
+                    try await application.sql("SELECT pg_terminate_backend(\(pids[number]))")
                     try await site.change(number + 1...number + 1)
                     for name in ["user", "found"] { try await site.wait(for: "\(name):\(key)", toBe: nil) }
                 }

@@ -12,7 +12,7 @@ struct SweepPace {
     private let share: Double
     private let callLimit: Duration
     /// What a round trip takes at most when Redis has nothing to do for it. Those that it was measured by may have been
-    /// disturbed, so any that is quicker tells better.
+    /// disturbed, so a SCAN that is quicker tells better.
     private var latency: Duration
 
     private var scans = KeyCost()
@@ -47,6 +47,7 @@ struct SweepPace {
 
     /// A SCAN took this long. Adapts ``count``, and gives how long to rest.
     mutating func scanned(in roundTrip: Duration) -> Duration {
+        latency = min(latency, roundTrip)
         let cost = scans.cost(of: count, in: serverTime(of: roundTrip))
         if cost > callLimit {
             count = max(Self.countRange.lowerBound, Int(Double(count) * (callLimit / cost)))
@@ -62,12 +63,9 @@ struct SweepPace {
     }
 
     /// Something else took this long. Gives how long to rest.
-    mutating func visited(in roundTrip: Duration) -> Duration { rest(after: serverTime(of: roundTrip)) }
+    func visited(in roundTrip: Duration) -> Duration { rest(after: serverTime(of: roundTrip)) }
 
-    private mutating func serverTime(of roundTrip: Duration) -> Duration {
-        latency = min(latency, roundTrip)
-        return roundTrip - latency
-    }
+    private func serverTime(of roundTrip: Duration) -> Duration { max(.zero, roundTrip - latency) }
 
     private func rest(after cost: Duration) -> Duration { Self.rest(after: cost, share: share) }
 

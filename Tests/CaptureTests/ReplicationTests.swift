@@ -41,12 +41,23 @@ import Testing
                     try await expect(captured, ["insert items 1, a", "insert items 2, b"])
                     try await body(publisher, captured)
                 } catch {
-                    try await captured.owner.run("DROP SUBSCRIPTION copy")
+                    try await dropSubscription(captured, to: source)
                     throw error
                 }
-                try await captured.owner.run("DROP SUBSCRIPTION copy")
+                try await dropSubscription(captured, to: source)
             }
         }
+    }
+
+    /// On one server, who drops it while a table is being copied waits for a slot that waits for the transaction in which
+    /// it is dropped. So the copying ends first.
+    private func dropSubscription(_ captured: Captured, to source: TestDatabase) async throws {
+        try await captured.owner.run("ALTER SUBSCRIPTION copy DISABLE")
+        try await eventually("nobody copies") {
+            try await captured.owner.value(
+                "SELECT count(*) FROM pg_replication_slots WHERE active AND database = '\(source.name)'") == "0"
+        }
+        try await captured.owner.run("DROP SUBSCRIPTION copy")
     }
 
     /// Waits for as many changes, and expects these, in any order. One that was recorded twice came in one transaction.

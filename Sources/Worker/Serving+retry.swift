@@ -11,17 +11,16 @@ extension Serving {
     func retryParked() async throws {
         try await withThrowingDiscardingTaskGroup { group in
             let (lookups, queue) = AsyncStream.makeStream(of: DeadLetters.Letter.self)
-            group.addTask { try await self.retryInTurn(lookups) }
-            // One that throws ends them all, and nothing else tells of it here.
-            while !group.isCancelled {
+            group.addTask { await self.retryInTurn(lookups) }
+            while true {
                 let underWay = lettersUnderWay.withLock { $0 }
                 let hasRoom = underWay.count < Self.mostLettersUnderWay
                 let due = hasRoom ? try await parts.deadLetters.due(target: served.name, besides: underWay) : []
                 lettersUnderWay.withLock { $0.formUnion(due.map(\.id)) }
                 for letter in due {
-                    if letter.isLookup { queue.yield(letter) } else { group.addTask { try await self.retry(letter) } }
+                    if letter.isLookup { queue.yield(letter) } else { group.addTask { await self.retry(letter) } }
                 }
-                // Letters are due by the clock; one that others redrive is found within this time.
+                // The period of a look: letters are due by the clock, and one that others redrive is found within it.
                 try await Task.sleep(for: due.isEmpty ? .seconds(2) : .milliseconds(500))
             }
         }
@@ -29,24 +28,32 @@ extension Serving {
 
     /// Tries lookups again. Those of new changes share a connection with them, and wait for one at most: the next
     /// begins when what the last one found is gone.
-    private func retryInTurn(_ letters: AsyncStream<DeadLetters.Letter>) async throws {
-        try await withThrowingDiscardingTaskGroup { group in
+    private func retryInTurn(_ letters: AsyncStream<DeadLetters.Letter>) async {
+        await withDiscardingTaskGroup { group in
             for await letter in letters {
-                // The letter that threw is not under way any more, so it comes again.
-                guard !group.isCancelled else { return }
                 let (turn, end) = AsyncStream.makeStream(of: Void.self)
                 group.addTask {
                     defer { end.finish() }
-                    try await self.retry(letter) { _ in end.finish() }
+                    await self.retry(letter) { _ in end.finish() }
                 }
                 for await _ in turn {}
             }
         }
     }
 
-    /// One attempt, one outcome.
-    private func retry(_ letter: DeadLetters.Letter, onDeleted: @Sendable (Plan) -> Void = { _ in }) async throws {
+    private func retry(_ letter: DeadLetters.Letter, onDeleted: @Sendable (Plan) -> Void = { _ in }) async {
         defer { lettersUnderWay.withLock { _ = $0.remove(letter.id) } }
+        do {
+            try await attempt(letter, onDeleted)
+        } catch is CancellationError {
+            // Stopped half-way: it is due as before.
+        } catch {
+            failedDelivery.resolve(.failure(error))
+        }
+    }
+
+    /// One attempt, one outcome.
+    private func attempt(_ letter: DeadLetters.Letter, _ onDeleted: @Sendable (Plan) -> Void) async throws {
         let planner = planner(isLate: true)
         var reason: String?
         var summary: String?
